@@ -11,7 +11,10 @@ export async function* streamOf(bytes: Uint8Array): AsyncGenerator<Uint8Array, v
 }
 
 /** Everything in a stream. Throws LIMIT_EXCEEDED past `limit` bytes; `what` names the thing in the message. */
-export async function collect(stream: ByteStream, options: { limit: number; what: string }): Promise<Uint8Array> {
+export async function collect(
+  stream: ByteStream,
+  options: { limit: number; what: string },
+): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   for await (const chunk of limited(stream, options)) chunks.push(chunk);
   return concatBytes(chunks);
@@ -26,7 +29,10 @@ export async function* limited(
   for await (const chunk of stream) {
     size += chunk.length;
     if (size > options.limit)
-      throw new OnlayError('LIMIT_EXCEEDED', `${options.what} is larger than the limit of ${options.limit} bytes`);
+      throw new OnlayError(
+        'LIMIT_EXCEEDED',
+        `${options.what} is larger than the limit of ${options.limit} bytes`,
+      );
     yield chunk;
   }
 }
