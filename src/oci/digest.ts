@@ -18,7 +18,10 @@ export function isDigest(text: unknown): text is Digest {
 /** Throws IMAGE_INVALID when `text` is no digest; `what` says where it stood. */
 export function parseDigest(text: unknown, what: string): Digest {
   if (isDigest(text)) return text;
-  throw new OnlayError('IMAGE_INVALID', `${what} is not a valid digest: ${JSON.stringify(text)?.slice(0, 100)}`);
+  throw new OnlayError(
+    'IMAGE_INVALID',
+    `${what} is not a valid digest: ${JSON.stringify(text)?.slice(0, 100)}`,
+  );
 }
 
 export function digestOf(bytes: Uint8Array): Digest {
