@@ -1,0 +1,159 @@
+// What people see while a run goes on, on standard error: bars with bytes on a terminal, plain lines elsewhere, one JSON
+// object a line for `rawjson`, nothing but warnings and errors for `quiet`.
+import cliProgress from 'cli-progress';
+import picocolors from 'picocolors';
+import { redact } from '../errors.ts';
+import type { Log, LogFields, Progress, Task } from '../base/log.ts';
+
+export type ProgressMode = 'auto' | 'plain' | 'tty' | 'quiet' | 'rawjson';
+export const PROGRESS_MODES: readonly ProgressMode[] = ['auto', 'plain', 'tty', 'quiet', 'rawjson'];
+
+export interface Terminal {
+  readonly log: Log;
+  readonly progress: Progress;
+  /** Every warning so far, for the result. */
+  readonly warnings: readonly string[];
+  error(message: string, hint: string | undefined): void;
+  /** Ends bars; further output is plain. */
+  close(): void;
+}
+
+interface TerminalOptions {
+  readonly stream: NodeJS.WriteStream;
+  readonly mode: ProgressMode;
+  readonly debug: boolean;
+  readonly color: boolean;
+}
+
+export function openTerminal({ stream, mode, debug, color }: TerminalOptions): Terminal {
+  const style = picocolors.createColors(color);
+  const bars = mode === 'tty' || (mode === 'auto' && stream.isTTY) ? openBars(stream) : undefined;
+  const warnings: string[] = [];
+  const line = (text: string): void => (bars ? bars.print(text) : void stream.write(`${text}\n`));
+  const event = (level: string, message: string, fields: LogFields | undefined): void => {
+    stream.write(`${redact(JSON.stringify({ level, message, ...fields }))}\n`);
+  };
+  const say = (level: string, prefix: string, message: string, fields: LogFields | undefined): void => {
+    if (mode === 'rawjson') event(level, message, fields);
+    else line(`${prefix}${redact(message + formatFields(fields))}`);
+  };
+  const quiet = mode === 'quiet';
+  return {
+    log: {
+      debug: (message, fields) => void (debug && say('debug', style.dim('debug: '), message, fields)),
+      info: (message, fields) => void (!quiet && say('info', '', message, fields)),
+      warn(message, fields) {
+        const text = redact(message + formatFields(fields));
+        if (warnings.includes(text)) return;
+        warnings.push(text);
+        say('warning', style.yellow('warning: '), message, fields);
+      },
+    },
+    progress: bars ?? (mode === 'rawjson' ? eventProgress(event) : plainProgress(quiet ? () => {} : line)),
+    warnings,
+    error(message, hint) {
+      bars?.stop();
+      if (mode === 'rawjson') event('error', message, hint === undefined ? undefined : { hint });
+      else {
+        stream.write(`${style.red('error: ')}${message}\n`);
+        if (hint !== undefined) stream.write(`${style.cyan('hint: ')}${hint}\n`);
+      }
+    },
+    close: () => bars?.stop(),
+  };
+}
+
+function formatFields(fields: LogFields | undefined): string {
+  const entries = Object.entries(fields ?? {}).filter(([, value]) => value !== undefined);
+  return entries.length === 0 ? '' : ` (${entries.map(([name, value]) => `${name} ${value}`).join(', ')})`;
+}
+
+/** A line when something is done; nothing in between, so that CI logs stay short. */
+function plainProgress(line: (text: string) => void): Progress {
+  return {
+    start(label, total) {
+      let bytes = 0;
+      return {
+        advance: (count) => void (bytes += count),
+        done: (note) => line(`${label}: ${note ?? formatBytes(bytes === 0 ? (total ?? 0) : bytes)}`),
+      };
+    },
+  };
+}
+
+function eventProgress(event: (level: string, message: string, fields: LogFields) => void): Progress {
+  return {
+    start(label, total) {
+      let bytes = 0;
+      event('progress', label, { status: 'started', total });
+      return {
+        advance: (count) => void (bytes += count),
+        done: (note) => event('progress', label, { status: 'done', bytes, note }),
+      };
+    },
+  };
+}
+
+interface Bars extends Progress {
+  print(text: string): void;
+  stop(): void;
+}
+
+function openBars(stream: NodeJS.WriteStream): Bars {
+  const multi = new cliProgress.MultiBar({
+    stream,
+    hideCursor: true,
+    clearOnComplete: true,
+    format: '{label} {bar} {amount}',
+    barsize: 24,
+    fps: 8,
+    gracefulExit: false,
+    linewrap: false,
+  });
+  let open = true;
+  return {
+    start(label, total): Task {
+      const width = 34;
+      const shown = label.length > width ? `${label.slice(0, width - 1)}…` : label.padEnd(width);
+      let bytes = 0;
+      const amount = (): string =>
+        total === undefined ? formatBytes(bytes) : `${formatBytes(bytes)} / ${formatBytes(total)}`;
+      const bar = open
+        ? multi.create(Math.max(total ?? 1, 1), 0, { label: shown, amount: amount() })
+        : undefined;
+      return {
+        advance(count) {
+          bytes += count;
+          bar?.update(total === undefined ? 0 : Math.min(bytes, total), { amount: amount() });
+        },
+        done(note) {
+          if (!bar || !open) return;
+          multi.remove(bar);
+          multi.log(`${shown.trimEnd()}: ${note ?? formatBytes(bytes)}\n`);
+        },
+      };
+    },
+    print(text) {
+      if (open) multi.log(`${text}\n`);
+      else stream.write(`${text}\n`);
+    },
+    stop() {
+      if (!open) return;
+      open = false;
+      multi.stop();
+    },
+  };
+}
+
+/** Decimal units, as registries and disks count. */
+export function formatBytes(bytes: number): string {
+  if (bytes < 1000) return `${bytes} B`;
+  const units = ['kB', 'MB', 'GB', 'TB'];
+  let value = bytes;
+  let unit = -1;
+  while (value >= 1000 && unit < units.length - 1) {
+    value /= 1000;
+    unit++;
+  }
+  return `${value.toFixed(1)} ${units[unit]}`;
+}

@@ -1,0 +1,44 @@
+// Bytecode of Python modules whose source changed: it is stale, and Python would compile in memory at every start, or
+// use it if time and size of the source happened to fit. It is removed; Python writes it anew where it can. Stands for
+// py3compile and py3clean in maintainer scripts. PEP 3147 (names), PEP 552 (header).
+import { baseName, parentOf } from '../rootfs/path.ts';
+import type { RootPath } from '../rootfs/path.ts';
+import type { Effect, EffectContext } from './effect.ts';
+
+const CACHE = '__pycache__';
+
+export const pythonBytecode: Effect = {
+  name: 'python-bytecode',
+  families: ['dpkg', 'rpm', 'apk'],
+  standsFor: ({ body }) => /\b(?:py3?compile|py3?clean|py_compile\.py|compileall)\b/.test(body),
+  apply(context: EffectContext): void {
+    const { draft } = context;
+    for (const change of draft.changes().changes) {
+      if (!change.path.endsWith('.py')) continue;
+      // hard links and attribute changes come as puts too: only content makes bytecode stale
+      const node = draft.lookup(change.path);
+      const old = draft.base.lookup(change.path);
+      if (old === undefined || (node?.sha256 === old.sha256 && node.mtime === old.mtime)) continue;
+      for (const path of bytecodeOf(context, change.path)) draft.remove(path);
+    }
+  },
+};
+
+function bytecodeOf({ draft }: EffectContext, source: RootPath): readonly string[] {
+  const directory = parentOf(source);
+  const stem = baseName(source).slice(0, -'.py'.length);
+  const cache = directory === '' ? CACHE : `${directory}/${CACHE}`;
+  const legacy = `${source}c`;
+  return [
+    ...draft
+      .list(cache)
+      .filter((name) => name.startsWith(`${stem}.`) && name.endsWith('.pyc'))
+      .map((name) => `${cache}/${name}`),
+    ...(draft.lookup(legacy) ? [legacy] : []),
+  ].filter((path) => isUntouched(draft.base.lookup(path)?.sha256, draft.lookup(path)?.sha256));
+}
+
+/** A .pyc that the new package ships itself is right. */
+function isUntouched(before: string | undefined, after: string | undefined): boolean {
+  return before !== undefined && before === after;
+}

@@ -1,0 +1,84 @@
+// From an image in a store to one read-only tree: layers are read once each, several at a time, or taken from the cache.
+import { OnlayError } from '../errors.ts';
+import { mapConcurrent } from '../base/concurrency.ts';
+import type { Log, Progress } from '../base/log.ts';
+import { digestAlgorithm, digestHex } from '../oci/digest.ts';
+import type { ImageStore } from '../oci/image-store.ts';
+import type { ImageLayer } from '../oci/image.ts';
+import type { Descriptor } from '../oci/manifest.ts';
+import { layerType } from '../oci/media-types.ts';
+import { effects } from '../effects/index.ts';
+import { families } from '../packages/index.ts';
+import { indexLayer } from '../rootfs/layer-index.ts';
+import type { LayerIndex } from '../rootfs/layer-index.ts';
+import type { RootPath } from '../rootfs/path.ts';
+import type { LayerCache } from './layer-cache.ts';
+
+export interface AcquireContext {
+  readonly cache: LayerCache | undefined;
+  readonly log: Log;
+  readonly progress: Progress;
+  readonly signal: AbortSignal | undefined;
+  /** Layers read at the same time. */
+  readonly concurrency: number;
+  readonly onPulled: (bytes: number) => void;
+}
+
+/** Names what is kept of each layer; a cached index of another policy is not used. Raise it when captures change. */
+const POLICY = 'captures-1';
+
+export async function acquireLayers(
+  store: ImageStore,
+  layers: readonly ImageLayer[],
+  context: AcquireContext,
+): Promise<readonly LayerIndex[]> {
+  return mapConcurrent(layers, context.concurrency, async ({ descriptor, diffId }, number) => {
+    context.signal?.throwIfAborted();
+    refuseUnreadable(descriptor, store.name);
+    const label = `layer ${number + 1}/${layers.length}`;
+    const task = context.progress.start(label, descriptor.size);
+    const known = await context.cache?.get(descriptor.digest, POLICY);
+    if (known && known.diffId.hex === digestHex(diffId)) {
+      task.done('cached');
+      return known;
+    }
+    const index = await indexLayer(store.blob(descriptor), {
+      what: `Layer ${descriptor.digest} of ${store.name}`,
+      digest: { algorithm: digestAlgorithm(descriptor.digest), hex: digestHex(descriptor.digest) },
+      size: descriptor.size,
+      diffId: { algorithm: digestAlgorithm(diffId), hex: digestHex(diffId) },
+      captures,
+      inspectors,
+      policy: POLICY,
+      onBytes: (bytes) => {
+        task.advance(bytes);
+        context.onPulled(bytes);
+      },
+    });
+    task.done();
+    await context.cache?.put(descriptor.digest, index);
+    return index;
+  });
+}
+
+const inspectors = effects.flatMap((effect) => effect.inspectors ?? []);
+
+function captures(path: RootPath, size: number): boolean {
+  return (
+    families.some((family) => family.captures(path, size)) ||
+    effects.some((effect) => effect.captures?.(path, size) ?? false)
+  );
+}
+
+/** A layer that cannot be read may hide the package database or a symlink, so the result could not be right. */
+function refuseUnreadable({ mediaType, digest }: Descriptor, store: string): void {
+  const type = layerType(mediaType);
+  if (type && !type.encrypted) return;
+  throw new OnlayError(
+    'IMAGE_UNSUPPORTED',
+    `Layer ${digest} of ${store} cannot be read: its media type is ${mediaType}`,
+    {
+      hint: type ? 'decrypt the image first' : 'only file system layers of OCI and Docker images are known',
+    },
+  );
+}
