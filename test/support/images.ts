@@ -1,7 +1,6 @@
 // Small images for tests: real tar layers, configs and manifests of both families, put into a store.
 import { gzipSync } from 'node:zlib';
-import { pack } from 'tar-stream';
-import type { Headers } from 'tar-stream';
+import { pack, type Header } from 'tar-stream';
 import { concatBytes } from '../../src/base/bytes.ts';
 import { streamOf } from '../../src/base/streams.ts';
 import { digestOf, type Digest } from '../../src/oci/digest.ts';
@@ -9,7 +8,7 @@ import type { Document, ImageStore } from '../../src/oci/image-store.ts';
 import { makeDescriptor, serialize, type Descriptor, type JsonObject } from '../../src/oci/manifest.ts';
 import * as types from '../../src/oci/media-types.ts';
 
-export type TarEntry = Partial<Headers> & { readonly name: string; readonly content?: string | Uint8Array };
+export type TarEntry = Partial<Header> & { readonly name: string; readonly content?: string | Uint8Array };
 
 /** A tar archive of `entries`, in their order. */
 export async function tarOf(entries: readonly TarEntry[]): Promise<Uint8Array> {
