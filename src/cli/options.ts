@@ -71,17 +71,34 @@ export interface ApplyFlags {
 
 export function addSourceFlags(command: Command): Command {
   return command
-    .addOption(flag('-i, --image <ref>', 'image to read: registry reference, oci:DIR[:TAG], oci-archive:FILE, docker-archive:FILE, -').makeOptionMandatory())
-    .addOption(items('--platform <list>', 'platforms of a multi-platform image, as linux/amd64,linux/arm64 (default: all)'));
+    .addOption(
+      flag(
+        '-i, --image <ref>',
+        'image to read: registry reference, oci:DIR[:TAG], oci-archive:FILE, docker-archive:FILE, -',
+      ).makeOptionMandatory(),
+    )
+    .addOption(
+      items(
+        '--platform <list>',
+        'platforms of a multi-platform image, as linux/amd64,linux/arm64 (default: all)',
+      ),
+    );
 }
 
 export function addTransportFlags(command: Command): Command {
   return command
-    .addOption(list('--ca <file>', 'additional certificate authority (PEM) for registries and mirrors, repeatable'))
+    .addOption(
+      list('--ca <file>', 'additional certificate authority (PEM) for registries and mirrors, repeatable'),
+    )
     .addOption(list('--insecure <host>', 'do not verify the TLS certificate of this registry, repeatable'))
     .addOption(list('--plain-http <host>', 'reach this registry without TLS, repeatable'))
     .addOption(flag('--authfile <file>', 'credentials file in the format of docker and podman'))
-    .addOption(flag('--cache-dir <dir>', 'keep indexes of layers, repository indexes and packages here (default: the user\'s cache folder)'))
+    .addOption(
+      flag(
+        '--cache-dir <dir>',
+        "keep indexes of layers, repository indexes and packages here (default: the user's cache folder)",
+      ),
+    )
     .addOption(flag('--no-cache', 'use no cache').default(true));
 }
 
@@ -95,16 +112,30 @@ export function addOutputFlags(command: Command): Command {
 
 export function addPlanFlags(command: Command): Command {
   return command
-    .addOption(flag('-r, --report <path>', 'scanner report, or a folder with one for each platform; without it everything is updated'))
-    .addOption(flag('-s, --scanner <name>', 'format of the report; it is recognised by content').default('trivy'))
+    .addOption(
+      flag(
+        '-r, --report <path>',
+        'scanner report, or a folder with one for each platform; without it everything is updated',
+      ),
+    )
+    .addOption(
+      flag('-s, --scanner <name>', 'format of the report; it is recognised by content').default('trivy'),
+    )
     .addOption(items('--severity <list>', 'only findings of these severities, as CRITICAL,HIGH'))
     .addOption(items('--cve <list>', 'only these vulnerabilities'))
     .addOption(list('--package <glob>', 'only packages that match, repeatable'))
     .addOption(list('--ignore-package <glob>', 'leave packages that match, repeatable'))
-    .addOption(list('--mirror <from=to>', 'fetch URLs that begin with FROM from TO (URL or directory), repeatable'))
-    .addOption(list('--repo <spec>', "use these repositories instead of the image's: a deb line, an apk URL, or id=URL for rpm, repeatable"))
+    .addOption(
+      list('--mirror <from=to>', 'fetch URLs that begin with FROM from TO (URL or directory), repeatable'),
+    )
+    .addOption(
+      list(
+        '--repo <spec>',
+        "use these repositories instead of the image's: a deb line, an apk URL, or id=URL for rpm, repeatable",
+      ),
+    )
     .addOption(list('--trust-key <file>', 'additional key that signs repositories, repeatable'))
-    .addOption(flag('--only-trust-keys', "trust no key but those of --trust-key"))
+    .addOption(flag('--only-trust-keys', 'trust no key but those of --trust-key'))
     .addOption(flag('--allow-unsigned', 'use repositories without a valid signature; recorded in the result'))
     .addOption(flag('--allow-new', 'install further packages when a dependency requires them (the default)'))
     .addOption(flag('--no-new', 'never install packages that are not installed').default(true))
@@ -115,17 +146,33 @@ export function addPlanFlags(command: Command): Command {
 
 export function addApplyFlags(command: Command): Command {
   return command
-    .addOption(flag('-t, --tag <tag|ref>', 'tag or reference of the result (default: the tag with the suffix)'))
+    .addOption(
+      flag('-t, --tag <tag|ref>', 'tag or reference of the result (default: the tag with the suffix)'),
+    )
     .addOption(flag('--tag-suffix <text>', 'suffix of the default tag').default('patched'))
     .addOption(flag('-p, --push', 'push the result to the registry'))
     .addOption(flag('--oci-dir <dir>', 'write the result to an OCI image layout'))
-    .addOption(flag('-l, --loader <program>', 'load the result into docker or podman').choices(['docker', 'podman']))
+    .addOption(
+      flag('-l, --loader <program>', 'load the result into docker or podman').choices(['docker', 'podman']),
+    )
     .addOption(flag('--dry-run', 'stop after the plan, as `onlay plan`'))
     .addOption(flag('--plan <file>', 'apply exactly this plan, without solving'))
-    .addOption(flag('--scripts <policy>', 'what a maintainer script that is not emulated means').choices(['report', 'fail']).default('report'))
-    .addOption(flag('--compression <kind>', 'compression of the new layer').choices(['gzip', 'zstd', 'uncompressed']).default('gzip'))
-    .addOption(new Option('--source-date-epoch <seconds>', 'time for all that is made').env('SOURCE_DATE_EPOCH'))
-    .addOption(flag('--exit-code-unchanged <status>', 'exit status when nothing needed patching').default('0'))
+    .addOption(
+      flag('--scripts <policy>', 'what a maintainer script that is not emulated means')
+        .choices(['report', 'fail'])
+        .default('report'),
+    )
+    .addOption(
+      flag('--compression <kind>', 'compression of the new layer')
+        .choices(['gzip', 'zstd', 'uncompressed'])
+        .default('gzip'),
+    )
+    .addOption(
+      new Option('--source-date-epoch <seconds>', 'time for all that is made').env('SOURCE_DATE_EPOCH'),
+    )
+    .addOption(
+      flag('--exit-code-unchanged <status>', 'exit status when nothing needed patching').default('0'),
+    )
     .addOption(hidden('-a, --addr <address>'))
     .addOption(hidden('--cacert <file>'))
     .addOption(hidden('--cert <file>'))
@@ -155,15 +202,24 @@ export function parseDuration(text: string): number {
   if (/^\d{1,9}$/.test(text)) return Number(text) * 1000;
   const parts = [...text.matchAll(/(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h)/g)];
   if (parts.length === 0 || parts.map(([part]) => part).join('') !== text)
-    throw new OnlayError('USAGE', `Cannot read the duration ${JSON.stringify(text)}`, { hint: 'write it as 90s, 5m or 1h30m' });
+    throw new OnlayError('USAGE', `Cannot read the duration ${JSON.stringify(text)}`, {
+      hint: 'write it as 90s, 5m or 1h30m',
+    });
   return parts.reduce((sum, [, amount, unit]) => sum + Number(amount) * (units[unit ?? ''] ?? 0), 0);
 }
 
 /** A whole number within bounds; `name` is the flag. */
-export function parseNumber(text: string, name: string, bounds: { readonly min: number; readonly max: number }): number {
+export function parseNumber(
+  text: string,
+  name: string,
+  bounds: { readonly min: number; readonly max: number },
+): number {
   const value = Number(text);
   if (!/^\d+$/.test(text) || value < bounds.min || value > bounds.max)
-    throw new OnlayError('USAGE', `${name} takes a whole number from ${bounds.min} to ${bounds.max}, not ${JSON.stringify(text)}`);
+    throw new OnlayError(
+      'USAGE',
+      `${name} takes a whole number from ${bounds.min} to ${bounds.max}, not ${JSON.stringify(text)}`,
+    );
   return value;
 }
 
@@ -187,7 +243,10 @@ function list(flags: string, description: string): Option {
 function items(flags: string, description: string): Option {
   const collect = (value: string, before: readonly string[] | undefined): readonly string[] => [
     ...(before ?? []),
-    ...value.split(/[,\n]/).map((item) => item.trim()).filter((item) => item !== ''),
+    ...value
+      .split(/[,\n]/)
+      .map((item) => item.trim())
+      .filter((item) => item !== ''),
   ];
   return flag(flags, description).argParser(collect);
 }

@@ -83,7 +83,7 @@ export function writeCache(entries: readonly CacheEntry[], layout: CacheLayout):
     else bytes.writeBigUInt64LE(hwcap, at + 16);
   });
   strings.table.copy(bytes, start);
-  bytes.set(extension, align(tableEnd));
+  if (modern) bytes.set(extension, align(tableEnd));
   return bytes;
 }
 

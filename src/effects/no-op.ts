@@ -30,7 +30,7 @@ function commandsOf(body: string): readonly string[] | undefined {
   const commands: string[] = [];
   for (const line of joined.split('\n')) {
     const code = line.replace(/(^|\s)#.*$/, '').trim();
-    for (const part of code.split(/\s*(?:;(?!;)|&&|\|\|)\s*/)) {
+    for (const part of code.split(/\s*(?:(?<!;);(?!;)|&&|\|\|)\s*/)) {
       const command = stripKeywords(part.trim());
       if (STRUCTURE.test(command) || isTest(command) || isCaseLabel(command) || isAssignment(command))
         continue;

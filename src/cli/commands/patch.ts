@@ -1,0 +1,95 @@
+// `onlay patch`: flags → pipeline → result on the terminal or as a document.
+import { readFile } from 'node:fs/promises';
+import { OnlayError } from '../../errors.ts';
+import { parsePlans } from '../../plan/plan.ts';
+import type { Plan } from '../../plan/plan.ts';
+import { patchImage } from '../../patch/patch.ts';
+import { startStopwatch } from '../../patch/stopwatch.ts';
+import { exitStatus } from '../exit-codes.ts';
+import { readPlatforms, readPolicy, readReports, readTrust } from '../inputs.ts';
+import type { Streams } from '../main.ts';
+import { ignoredFlags, parseNumber } from '../options.ts';
+import type { ApplyFlags, OutputFlags, PlanFlags, SourceFlags, TransportFlags } from '../options.ts';
+import { openSource, openTarget, parseDestination } from '../places.ts';
+import { errorDocument, showOutcome } from '../result.ts';
+import { openSession } from '../session.ts';
+import { TOOL } from '../tool.ts';
+
+export type PatchFlags = SourceFlags & PlanFlags & ApplyFlags & TransportFlags & OutputFlags;
+
+/** Exit status of the run; what stops it before anything is known of the image is thrown. */
+export async function patch(flags: PatchFlags, streams: Streams): Promise<number> {
+  await using session = await openSession(flags, streams);
+  const { terminal } = session;
+  const { log } = terminal;
+  try {
+    for (const name of ignoredFlags(flags)) log.warn(`${name} has no meaning here and is ignored`);
+    if (flags.allowUnsigned) log.warn('repositories without a valid signature are used (--allow-unsigned)');
+    const unchanged = parseNumber(flags.exitCodeUnchanged, '--exit-code-unchanged', { min: 0, max: 255 });
+    const sourceDateEpoch =
+      flags.sourceDateEpoch === undefined || flags.sourceDateEpoch === ''
+        ? undefined
+        : parseNumber(flags.sourceDateEpoch, '--source-date-epoch', { min: 0, max: 253402300799 });
+    const destination = flags.dryRun ? undefined : parseDestination(flags);
+    const reports = await readReports(flags);
+    const trust = await readTrust(flags);
+    const plans = flags.plan === undefined ? undefined : await readPlans(flags.plan, flags);
+    await using source = await openSource(flags.image, session);
+    await using target = destination && (await openTarget(destination, source, session));
+    const run = await patchImage({
+      ...trust,
+      tool: TOOL,
+      source,
+      target,
+      fetch: session.fetch,
+      fetched: () => session.fetch.stats.fetched,
+      log,
+      progress: terminal.progress,
+      signal: session.signal,
+      cache: session.cache,
+      concurrency: 4,
+      stopwatch: startStopwatch(),
+      warnings: terminal.warnings,
+      now: Date.now(),
+      sourceDateEpoch,
+      platforms: readPlatforms(flags.platform),
+      reports,
+      plans,
+      policy: readPolicy(flags),
+      repositories: flags.repo ?? [],
+      allowNew: flags.new,
+      scripts: flags.scripts,
+      exitOnEol: flags.exitOnEol === true,
+      ignoreErrors: flags.ignoreErrors === true,
+      dryRun: flags.dryRun === true,
+      compression: flags.compression === 'uncompressed' ? 'none' : flags.compression,
+      baseName: source.baseName,
+    });
+    if (run.outcome.changed) await target?.finish();
+    showOutcome(run, flags, terminal, streams);
+    if (run.failure) return exitStatus(run.failure);
+    const needed = run.outcome.image?.platforms.some(({ packages }) => packages.length > 0);
+    return run.outcome.changed || needed ? 0 : unchanged;
+  } catch (error) {
+    if (flags.json && error instanceof OnlayError)
+      streams.stdout.write(errorDocument(error, terminal.warnings));
+    throw error;
+  }
+}
+
+async function readPlans(path: string, flags: PatchFlags): Promise<readonly Plan[]> {
+  for (const [name, value] of Object.entries({ '--report': flags.report, '--repo': flags.repo }))
+    if (value !== undefined)
+      throw new OnlayError('USAGE', `--plan cannot be combined with ${name}`, {
+        hint: 'a plan holds all decisions already',
+      });
+  const text = await readFile(path, 'utf8').catch((error: unknown) => {
+    throw new OnlayError('PLAN_INVALID', `Cannot read the plan ${path}`, { cause: error });
+  });
+  const plans = parsePlans(text, path);
+  if (plans.some(({ unsigned }) => unsigned) && !flags.allowUnsigned)
+    throw new OnlayError('PLAN_INVALID', `Plan ${path} was made from unsigned repositories`, {
+      hint: 'apply it with --allow-unsigned',
+    });
+  return plans;
+}

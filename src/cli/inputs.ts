@@ -1,0 +1,59 @@
+// Flags → the values the pipeline takes: reports, trust, policy.
+import { readdir, stat } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { OnlayError } from '../errors.ts';
+import { encodeText } from '../base/bytes.ts';
+import { parsePlatform } from '../oci/platform.ts';
+import type { Platform } from '../oci/manifest.ts';
+import type { TrustOptions } from '../packages/family.ts';
+import type { Policy } from '../plan/policy.ts';
+import { parseReport } from '../reports/index.ts';
+import type { Report } from '../reports/index.ts';
+import { readUserFile } from './session.ts';
+import type { PlanFlags } from './options.ts';
+
+/** --report: a file, or a folder whose *.json files each are a report. Undefined: update everything. */
+export async function readReports(flags: PlanFlags): Promise<readonly Report[] | undefined> {
+  if (flags.report === undefined) return undefined;
+  const path = flags.report;
+  const found = await stat(path).catch(() => undefined);
+  if (!found)
+    throw new OnlayError('USAGE', `There is no report at ${path}`, {
+      hint: 'give a file, or a folder with one report for each platform',
+    });
+  if (!found.isDirectory()) return [parseReport(await readUserFile(path, '--report'), basename(path))];
+  const names = (await readdir(path)).filter((name) => name.endsWith('.json')).sort();
+  if (names.length === 0)
+    throw new OnlayError('REPORT_INVALID', `The folder ${path} holds no report`, {
+      hint: 'reports end in .json',
+    });
+  const reports: Report[] = [];
+  for (const name of names) reports.push(parseReport(await readUserFile(join(path, name), '--report'), name));
+  return reports;
+}
+
+export async function readTrust(flags: PlanFlags): Promise<TrustOptions> {
+  const trustKeys = [];
+  for (const path of flags.trustKey ?? [])
+    trustKeys.push({ name: basename(path), bytes: await readUserFile(path, '--trust-key') });
+  if (flags.onlyTrustKeys && trustKeys.length === 0)
+    throw new OnlayError('USAGE', '--only-trust-keys needs at least one --trust-key');
+  return {
+    trustKeys,
+    onlyTrustKeys: flags.onlyTrustKeys === true,
+    allowUnsigned: flags.allowUnsigned === true,
+  };
+}
+
+export function readPolicy(flags: PlanFlags): Policy {
+  return {
+    severities: (flags.severity ?? []).map((severity) => severity.toUpperCase()),
+    cves: flags.cve ?? [],
+    packages: (flags.package ?? []).map(encodeText),
+    ignoredPackages: (flags.ignorePackage ?? []).map(encodeText),
+  };
+}
+
+export function readPlatforms(platforms: readonly string[] | undefined): readonly Platform[] {
+  return (platforms ?? []).map(parsePlatform);
+}

@@ -1,0 +1,102 @@
+// The command line: parses, runs one command, turns errors into one line, a hint and an exit status. Everything heavy is
+// imported by the command that needs it, so that help and usage errors are quick.
+import { Command, CommanderError } from 'commander';
+import { OnlayError, messageOf } from '../errors.ts';
+import { exitStatus } from './exit-codes.ts';
+import { addApplyFlags, addOutputFlags, addPlanFlags, addSourceFlags, addTransportFlags } from './options.ts';
+import { TOOL } from './tool.ts';
+
+/** What a run touches outside itself. */
+export interface Streams {
+  readonly stdout: NodeJS.WriteStream;
+  readonly stderr: NodeJS.WriteStream;
+  readonly stdin: NodeJS.ReadStream;
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+/** Runs `argv` (without node and script) and answers the exit status. Never throws. */
+export async function main(argv: readonly string[], streams: Streams = process): Promise<number> {
+  let status = 0;
+  const program = buildProgram(streams, (result) => void (status = result));
+  try {
+    await program.parseAsync([...argv], { from: 'user' });
+    return status;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    report(error, streams, argv.includes('--debug'));
+    return exitStatus(error);
+  }
+}
+
+function buildProgram(streams: Streams, done: (status: number) => void): Command {
+  const program = new Command('onlay')
+    .description(
+      'Patches container images without a daemon: one new layer with verified packages, from registry to registry.',
+    )
+    .version(`${TOOL.name} ${TOOL.version}`, '--version', 'print the version')
+    .exitOverride()
+    .showHelpAfterError('(see onlay --help)')
+    .configureOutput({
+      writeOut: (text) => void streams.stdout.write(text),
+      writeErr: (text) => void streams.stderr.write(text),
+    })
+    .addHelpText('after', EXAMPLES);
+  const command = (name: string, description: string): Command => {
+    const added = program.command(name).description(description).exitOverride();
+    return added.copyInheritedSettings(program);
+  };
+
+  const patch = command('patch', 'plan, fetch, verify, write one layer, and push or save the image');
+  for (const add of [addSourceFlags, addPlanFlags, addApplyFlags, addTransportFlags, addOutputFlags])
+    add(patch);
+  patch.addHelpText('after', PATCH_HELP);
+  patch.action(async (flags) => done(await (await import('./commands/patch.ts')).patch(flags, streams)));
+
+  const plan = command('plan', 'everything up to the plan: what would be done, from where, and why');
+  for (const add of [addSourceFlags, addPlanFlags, addTransportFlags, addOutputFlags]) add(plan);
+  plan.action(async (flags) => done(await (await import('./commands/plan.ts')).plan(flags, streams)));
+
+  const inspect = command(
+    'inspect',
+    'distro, package database, packages, layers and lineage of an image',
+  ).argument('<image>');
+  inspect.addOption(platformFlag());
+  for (const add of [addTransportFlags, addOutputFlags]) add(inspect);
+  inspect.action(async (image, flags) =>
+    done(await (await import('./commands/inspect.ts')).inspect(image, flags, streams)),
+  );
+
+  return program;
+}
+
+function platformFlag(): import('commander').Option {
+  const probe = addSourceFlags(new Command());
+  return probe.options.find(({ long }) => long === '--platform') as import('commander').Option;
+}
+
+function report(error: unknown, { stderr }: Streams, debug: boolean): void {
+  if (error instanceof OnlayError) {
+    stderr.write(`error: ${error.message}\n`);
+    if (error.hint !== undefined) stderr.write(`hint: ${error.hint}\n`);
+  } else
+    stderr.write(
+      `error: ${messageOf(error)}\nhint: this is a defect of onlay; please report it with the output of --debug\n`,
+    );
+  if (debug && error instanceof Error) stderr.write(`${error.stack ?? ''}\n`);
+}
+
+const EXAMPLES = `
+Examples:
+  onlay patch -i registry.example/team/web:1.4 --push            patch everything, push as 1.4-patched
+  onlay patch -i web:1.4 -r trivy.json -t web:1.4.1 --push       only what the report asks for
+  onlay patch -i oci:images:web -t oci:images:web-patched        in an OCI layout, no registry
+  onlay plan -i web:1.4 --json                                   what would be done
+  onlay inspect web:1.4                                          what is in there`;
+
+const PATCH_HELP = `
+Destination: --push, or a -t with a transport (oci:DIR:TAG, docker-archive:FILE:REF, …), or --oci-dir, or --loader.
+Every long flag can be given as ONLAY_<NAME>; SOURCE_DATE_EPOCH, HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE, DOCKER_CONFIG,
+REGISTRY_AUTH_FILE and NO_COLOR are honoured.
+
+Exit status: 0 done or nothing to do · 2 usage · 3 report or plan · 4 image cannot be patched · 5 wanted fixes are not
+available · 6 verification failed · 7 refused by policy · 8 access · 75 network or server, try again · 1 anything else`;

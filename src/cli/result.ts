@@ -1,0 +1,117 @@
+// What a run prints at its end: the result document, or lines for people.
+import type { OnlayError } from '../errors.ts';
+import type { Outcome, PlatformOutcome } from '../patch/outcome.ts';
+import { RESULT_VERSION } from '../patch/outcome.ts';
+import type { PatchRun } from '../patch/patch.ts';
+import { errorOutcome } from '../patch/platform-outcome.ts';
+import type { Streams } from './main.ts';
+import type { Terminal } from './terminal.ts';
+import { formatBytes } from './terminal.ts';
+import { TOOL } from './tool.ts';
+
+/** The document of a run that ended before anything was known of the image. */
+export function errorDocument(error: OnlayError, warnings: readonly string[]): string {
+  const outcome: Outcome = {
+    schemaVersion: RESULT_VERSION,
+    tool: TOOL,
+    changed: false,
+    image: null,
+    bytes: { pulled: 0, fetched: 0, pushed: 0 },
+    timings: {},
+    warnings,
+    error: errorOutcome(error),
+  };
+  return document(outcome);
+}
+
+export function showOutcome(
+  run: PatchRun,
+  flags: { readonly json?: boolean },
+  terminal: Terminal,
+  streams: Streams,
+): void {
+  terminal.close();
+  if (flags.json) streams.stdout.write(document(run.outcome));
+  else for (const line of outcomeLines(run.outcome)) streams.stdout.write(`${line}\n`);
+  if (run.failure) terminal.error(run.failure.message, run.failure.hint);
+}
+
+export function showPlan(run: PatchRun, streams: Streams): void {
+  for (const platform of run.outcome.image?.platforms ?? [])
+    for (const line of planLines(platform)) streams.stdout.write(`${line}\n`);
+}
+
+function document(outcome: Outcome): string {
+  return `${JSON.stringify(outcome, null, 2)}\n`;
+}
+
+function outcomeLines(outcome: Outcome): readonly string[] {
+  const { image } = outcome;
+  if (!image) return [];
+  const lines = image.platforms.flatMap((platform) => platformLines(platform));
+  if (outcome.changed) lines.push(`${image.target}@${image.digest}`);
+  else if (outcome.error === undefined && image.platforms.every(({ status }) => status !== 'planned'))
+    lines.push(`${image.source} is up to date; nothing was written`);
+  return lines;
+}
+
+function platformLines(platform: PlatformOutcome): readonly string[] {
+  const { layer } = platform;
+  const upgraded = platform.packages.filter(({ from, to }) => from !== null && to !== null).length;
+  const added = platform.packages.filter(({ from }) => from === null).length;
+  const removed = platform.packages.filter(({ to }) => to === null).length;
+  const counts = [
+    `${upgraded} ${upgraded === 1 ? 'package' : 'packages'} upgraded`,
+    ...(added > 0 ? [`${added} added`] : []),
+    ...(removed > 0 ? [`${removed} removed`] : []),
+  ];
+  if (platform.status === 'planned') return planLines(platform);
+  if (!layer)
+    return [
+      ...skippedLines(platform),
+      ...(platform.status === 'failed'
+        ? [`${platform.platform}: left as it is: ${platform.error?.message ?? ''}`]
+        : []),
+    ];
+  const notRun = platform.packages.flatMap(({ name, scripts }) =>
+    scripts.filter(({ action }) => action === 'not-run').map((script) => `${script.name} of ${name}`),
+  );
+  return [
+    `${platform.platform}: ${counts.join(', ')}, layer of ${formatBytes(layer.size)}`,
+    ...skippedLines(platform),
+    ...(notRun.length > 0 ? [`${platform.platform}: scripts not run: ${notRun.join(', ')}`] : []),
+  ];
+}
+
+function planLines(platform: PlatformOutcome): readonly string[] {
+  const rows = platform.packages.map(({ name, arch, from, to, reason, cves }) => [
+    name,
+    arch,
+    from ?? '(new)',
+    to ?? '(removed)',
+    reason,
+    cves.length > 3 ? `${cves.slice(0, 3).join(' ')} +${cves.length - 3}` : cves.join(' '),
+  ]);
+  const heading = ['PACKAGE', 'ARCH', 'INSTALLED', 'TO', 'REASON', 'FIXES'];
+  return [
+    `${platform.platform} ${platform.distro}: ${rows.length === 0 ? 'nothing to do' : `${rows.length} packages`}`,
+    ...(rows.length === 0 ? [] : table([heading, ...rows])),
+    ...skippedLines(platform),
+  ];
+}
+
+function skippedLines(platform: PlatformOutcome): readonly string[] {
+  return platform.skipped
+    .filter(({ reason }) => !['filtered', 'no-fix-known', 'already-fixed'].includes(reason))
+    .map(({ name, reason, detail }) => `${platform.platform}: ${name} left alone (${reason}): ${detail}`);
+}
+
+function table(rows: readonly (readonly string[])[]): readonly string[] {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  return rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
+}

@@ -1,0 +1,116 @@
+// What every command that reaches out needs: terminal, time limit, mirrors, stores, caches. Opened from flags, closed at
+// the end, whatever happens.
+import { readFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { OnlayError } from '../errors.ts';
+import { createFetch } from '../mirrors/index.ts';
+import type { MirrorFetch } from '../mirrors/index.ts';
+import { openLayerCache } from '../patch/layer-cache.ts';
+import type { LayerCache } from '../patch/layer-cache.ts';
+import type { StoreOptions } from '../stores/index.ts';
+import type { Streams } from './main.ts';
+import { parseDuration } from './options.ts';
+import type { OutputFlags, TransportFlags } from './options.ts';
+import { openTerminal } from './terminal.ts';
+import type { Terminal } from './terminal.ts';
+
+export interface Session extends AsyncDisposable {
+  readonly terminal: Terminal;
+  readonly signal: AbortSignal;
+  readonly fetch: MirrorFetch;
+  readonly stores: StoreOptions;
+  readonly cache: LayerCache | undefined;
+}
+
+export async function openSession(
+  flags: TransportFlags & OutputFlags & { readonly mirror?: readonly string[] },
+  streams: Streams,
+): Promise<Session> {
+  const terminal = openTerminal({
+    stream: streams.stderr,
+    mode: flags.progress,
+    debug: flags.debug === true,
+    color: streams.stderr.isTTY && (streams.env['NO_COLOR'] ?? '') === '',
+  });
+  const timeout = parseDuration(flags.timeout);
+  const controller = new AbortController();
+  const expire = setTimeout(
+    () =>
+      controller.abort(
+        new OnlayError('TIMEOUT', `Not done within ${flags.timeout}`, { hint: 'allow more with --timeout' }),
+      ),
+    Math.min(timeout, 2 ** 31 - 1),
+  );
+  expire.unref();
+  const interrupt = (): void => controller.abort(new OnlayError('ABORTED', 'Interrupted'));
+  process.once('SIGINT', interrupt);
+  process.once('SIGTERM', interrupt);
+  const { signal } = controller;
+  const cacheDir = flags.cache ? (flags.cacheDir ?? defaultCache(streams.env)) : undefined;
+  const { log, progress } = terminal;
+  const caFiles = flags.ca ?? [];
+  const fetch = createFetch({
+    mirrors: flags.mirror ?? [],
+    ...(cacheDir === undefined ? {} : { cacheDir }),
+    env: streams.env,
+    log,
+    progress,
+    signal,
+    caFiles,
+    insecureHosts: flags.insecure ?? [],
+  });
+  return {
+    terminal,
+    signal,
+    fetch,
+    cache: cacheDir === undefined ? undefined : openLayerCache(cacheDir, log),
+    stores: {
+      stdin: streams.stdin,
+      stdout: streams.stdout,
+      log,
+      signal,
+      registry: {
+        env: streams.env,
+        log,
+        progress,
+        signal,
+        caFiles,
+        insecure: flags.insecure ?? [],
+        plainHttp: flags.plainHttp ?? [],
+        ...(flags.authfile === undefined ? {} : { authfile: flags.authfile }),
+      },
+    },
+    async [Symbol.asyncDispose]() {
+      clearTimeout(expire);
+      process.removeListener('SIGINT', interrupt);
+      process.removeListener('SIGTERM', interrupt);
+      terminal.close();
+      await fetch[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** $XDG_CACHE_HOME/onlay, else ~/.cache/onlay; none where there is no home. */
+function defaultCache(env: Streams['env']): string | undefined {
+  const base = env['XDG_CACHE_HOME'];
+  if (base !== undefined && base.startsWith('/')) return join(base, 'onlay');
+  const home = env['HOME'] ?? homedir();
+  return home === '' || home === '/' ? undefined : join(home, '.cache', 'onlay');
+}
+
+/** A file the user named; USAGE when it cannot be read. */
+export async function readUserFile(path: string, flag: string): Promise<Uint8Array> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const why =
+      code === 'ENOENT'
+        ? 'there is no such file'
+        : code === 'EISDIR'
+          ? 'it is a folder'
+          : String(code ?? error);
+    throw new OnlayError('USAGE', `Cannot read ${path} given with ${flag}: ${why}`, { cause: error });
+  }
+}
