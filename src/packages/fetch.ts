@@ -19,6 +19,11 @@ export interface FetchRequest {
   /** Proxy URL from the repository's configuration; 'direct' forbids proxies; absent: the environment's. */
   readonly proxy?: string;
   readonly headers?: Readonly<Record<string, string>>;
+  /**
+   * false: a file: URL comes from the image, where it means a path inside the image; without a mirror rule that maps
+   * it, nothing is read from this machine. Default true (a URL of the user).
+   */
+  readonly hostFiles?: boolean;
 }
 
 export interface Fetch {

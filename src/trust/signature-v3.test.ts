@@ -17,7 +17,7 @@ function signedHeader(rpm: Buffer): { data: Buffer; signature: Buffer } {
     size: rpm.readUInt32BE(at + 12),
   });
   const first = entries(96);
-  let signature = Buffer.alloc(0);
+  let signature: Buffer = Buffer.alloc(0);
   for (let i = 0; i < first.count; i++) {
     const entry = 96 + 16 + 16 * i;
     if (rpm.readUInt32BE(entry) !== 268) continue;
