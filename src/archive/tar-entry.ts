@@ -158,7 +158,7 @@ export interface BlockFields {
 /** Writes a ustar header block into `target` at `start`, which must be zero there. */
 export function encodeBlock(target: Buffer, start: number, block: BlockFields): void {
   const text = (field: FieldName, value: string): void => {
-    target.latin1Write(value, start + FIELDS[field][0], FIELDS[field][1]);
+    target.write(value, start + FIELDS[field][0], FIELDS[field][1], 'latin1');
   };
   const number = (field: NumberField): void => {
     text(field, block[field].toString(8).padStart(FIELDS[field][1] - 1, '0'));

@@ -1,9 +1,12 @@
-// The one door to all decoders: the codec is sniffed unless given, and the output is limited.
-import { OnlayError } from '../errors.ts';
-import { limited, type ByteStream } from '../base/streams.ts';
+// The one door to all decoders: the codec is sniffed unless given, the output is limited, and what is slow is done in
+// other threads.
 import { concatBytes } from '../base/bytes.ts';
-import { gunzip } from './gunzip.ts';
+import { limited, type ByteStream } from '../base/streams.ts';
+import { decodeBytesInWorker, decodeInWorker } from './decode-pool.ts';
+import { tooLarge } from './failure.ts';
+import { gunzip, gunzipBytes } from './gunzip.ts';
 import { SNIFF_SIZE, sniff, type CodecName } from './sniff.ts';
+import { unzstd, zstdImplementations } from './zstd.ts';
 
 export interface DecompressOptions {
   /** Sniffed when absent. */
@@ -16,7 +19,8 @@ export interface DecompressOptions {
 
 /**
  * The content of `source`. Throws LIMIT_EXCEEDED past `limit`, ARCHIVE_INVALID for what is damaged, cut off or followed
- * by something else, and what the source throws. Whoever stops early must `return()` the iterator (a `break` does).
+ * by something else, and what the source throws; the source is read to its end. Whoever stops early must `return()` the
+ * iterator (`break` does): it may hold a thread, and holds the source.
  */
 export async function* decompress(
   source: ByteStream,
@@ -32,6 +36,41 @@ export async function* decompress(
   }
 }
 
+/** The content of `bytes`, decoded off the main thread where that pays. Throws as `decompress` does. */
+export async function decompressBytes(bytes: Uint8Array, options: DecompressOptions): Promise<Uint8Array> {
+  const codec = options.codec ?? sniff(bytes);
+  switch (codec) {
+    case 'none':
+      if (bytes.length > options.limit) throw tooLarge(options);
+      return bytes;
+    case 'gzip':
+      return gunzipBytes(bytes, options);
+    case 'zstd':
+    case 'xz':
+    case 'bzip2':
+    case 'lzma':
+      return decodeBytesInWorker({ codec, limit: options.limit, what: options.what, bytes });
+  }
+}
+
+function decode(codec: CodecName, source: ByteStream, options: DecompressOptions): ByteStream {
+  switch (codec) {
+    case 'none':
+      return source;
+    case 'gzip':
+      return gunzip(source, options);
+    case 'zstd':
+      // fast enough to stay here, unless it is the JavaScript one
+      if (zstdImplementations[0]?.name !== 'fzstd') return unzstd(source, options);
+      break;
+    case 'xz':
+    case 'bzip2':
+    case 'lzma':
+      break;
+  }
+  return decodeInWorker(source, { codec, limit: options.limit, what: options.what });
+}
+
 async function readHead(iterator: AsyncIterator<Uint8Array>): Promise<Uint8Array[]> {
   const head: Uint8Array[] = [];
   let size = 0;
@@ -45,21 +84,10 @@ async function readHead(iterator: AsyncIterator<Uint8Array>): Promise<Uint8Array
 }
 
 // What was read already, then the rest.
-async function* resume(head: Uint8Array[], iterator: AsyncIterator<Uint8Array>): AsyncGenerator<Uint8Array> {
+async function* resume(
+  head: readonly Uint8Array[],
+  iterator: AsyncIterator<Uint8Array>,
+): AsyncGenerator<Uint8Array, void, undefined> {
   yield* head;
   yield* { [Symbol.asyncIterator]: () => iterator };
-}
-
-function decode(codec: CodecName, source: ByteStream, options: DecompressOptions): ByteStream {
-  switch (codec) {
-    case 'none':
-      return source;
-    case 'gzip':
-      return gunzip(source, options.what);
-    default:
-      throw new OnlayError(
-        'ARCHIVE_INVALID',
-        `${options.what} is compressed with ${codec}, which cannot be read`,
-      );
-  }
 }
