@@ -14,6 +14,8 @@ export interface BlobSource {
   open(): ByteStream | Promise<ByteStream>;
   /** Set when the content already is in this other repository of the same registry ("team/base"): it may be mounted. */
   readonly mountFrom?: string;
+  /** Set when the content has just been made: asking whether it is there would cost a request for nothing. */
+  readonly fresh?: boolean;
 }
 
 /** One repository (or directory, or archive) of images. */
@@ -39,5 +41,7 @@ export interface ImageStore {
   putBlob(descriptor: Descriptor, source: BlobSource): Promise<{ readonly uploaded: boolean }>;
   /** Writes a manifest or index by digest, or moves `tag` to it. Everything it refers to must be there. */
   putDocument(document: Document, tag?: string): Promise<void>;
+  /** Names under which `resolve` finds images: tags; whole references in archives. Absent where it costs a listing. */
+  tags?(): Promise<readonly string[]>;
   [Symbol.asyncDispose](): Promise<void>;
 }

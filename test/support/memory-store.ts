@@ -11,12 +11,12 @@ export class MemoryStore implements ImageStore {
   readonly identity = 'memory';
   readonly blobs: Map<string, Uint8Array> = new Map();
   readonly documents: Map<string, Document> = new Map();
-  readonly tags: Map<string, Document> = new Map();
+  readonly named: Map<string, Document> = new Map();
 
   async resolve(reference: { readonly tag?: string; readonly digest?: Digest }): Promise<Document> {
     const document =
       reference.digest === undefined
-        ? this.tags.get(reference.tag ?? 'latest')
+        ? this.named.get(reference.tag ?? 'latest')
         : this.documents.get(reference.digest);
     if (!document) throw new OnlayError('IMAGE_NOT_FOUND', 'memory: there is no such image');
     return document;
@@ -38,6 +38,10 @@ export class MemoryStore implements ImageStore {
     return this.blobs.has(descriptor.digest) || this.documents.has(descriptor.digest);
   }
 
+  async tags(): Promise<readonly string[]> {
+    return [...this.named.keys()];
+  }
+
   async putBlob(descriptor: Descriptor, source: BlobSource): Promise<{ readonly uploaded: boolean }> {
     if (this.blobs.has(descriptor.digest)) return { uploaded: false };
     const checked = verifyStream(await source.open(), descriptor, this.name);
@@ -48,7 +52,7 @@ export class MemoryStore implements ImageStore {
   async putDocument(document: Document, tag?: string): Promise<void> {
     verifyBytes(document.bytes, document.descriptor, this.name);
     this.documents.set(document.descriptor.digest, document);
-    if (tag !== undefined) this.tags.set(tag, document);
+    if (tag !== undefined) this.named.set(tag, document);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}
