@@ -4,16 +4,14 @@ import { OnlayError } from '../../errors.ts';
 import { parsePlans } from '../../plan/plan.ts';
 import type { Plan } from '../../plan/plan.ts';
 import { patchImage } from '../../patch/patch.ts';
-import { startStopwatch } from '../../patch/stopwatch.ts';
 import { exitStatus } from '../exit-codes.ts';
-import { readPlatforms, readPolicy, readReports, readTrust } from '../inputs.ts';
 import type { Streams } from '../main.ts';
 import { ignoredFlags, parseNumber } from '../options.ts';
 import type { ApplyFlags, OutputFlags, PlanFlags, SourceFlags, TransportFlags } from '../options.ts';
-import { openSource, openTarget, parseDestination } from '../places.ts';
+import { readPlanInputs } from '../pipeline.ts';
+import { openSource, openTarget, requireDestination } from '../places.ts';
 import { errorDocument, showOutcome } from '../result.ts';
 import { openSession } from '../session.ts';
-import { TOOL } from '../tool.ts';
 
 export type PatchFlags = SourceFlags & PlanFlags & ApplyFlags & TransportFlags & OutputFlags;
 
@@ -30,42 +28,23 @@ export async function patch(flags: PatchFlags, streams: Streams): Promise<number
       flags.sourceDateEpoch === undefined || flags.sourceDateEpoch === ''
         ? undefined
         : parseNumber(flags.sourceDateEpoch, '--source-date-epoch', { min: 0, max: 253402300799 });
-    const destination = flags.dryRun ? undefined : parseDestination(flags);
-    const reports = await readReports(flags);
-    const trust = await readTrust(flags);
+    if (!flags.dryRun) requireDestination(flags);
+    const inputs = await readPlanInputs(flags, session);
     const plans = flags.plan === undefined ? undefined : await readPlans(flags.plan, flags);
     await using source = await openSource(flags.image, session);
-    await using target = destination && (await openTarget(destination, source, session));
+    await using target = flags.dryRun ? undefined : await openTarget(flags, source, session);
     const run = await patchImage({
-      ...trust,
-      tool: TOOL,
+      ...inputs,
       source,
+      baseName: source.baseName,
       target,
-      fetch: session.fetch,
-      fetched: () => session.fetch.stats.fetched,
-      log,
-      progress: terminal.progress,
-      signal: session.signal,
-      cache: session.cache,
-      concurrency: 4,
-      stopwatch: startStopwatch(),
-      warnings: terminal.warnings,
-      now: Date.now(),
-      sourceDateEpoch,
-      platforms: readPlatforms(flags.platform),
-      reports,
       plans,
-      policy: readPolicy(flags),
-      repositories: flags.repo ?? [],
-      allowNew: flags.new,
+      sourceDateEpoch,
       scripts: flags.scripts,
-      exitOnEol: flags.exitOnEol === true,
       ignoreErrors: flags.ignoreErrors === true,
       dryRun: flags.dryRun === true,
       compression: flags.compression === 'uncompressed' ? 'none' : flags.compression,
-      baseName: source.baseName,
     });
-    if (run.outcome.changed) await target?.finish();
     showOutcome(run, flags, terminal, streams);
     if (run.failure) return exitStatus(run.failure);
     const needed = run.outcome.image?.platforms.some(({ packages }) => packages.length > 0);
