@@ -1,0 +1,106 @@
+// What the registry client takes from the machine: variables, files, credential helpers. Everything that reads a
+// configuration gets it through this, so that no test and no library user depends on the real home directory.
+import { spawn } from 'node:child_process';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { OnlayError } from '../../errors.ts';
+
+export interface Environment {
+  readonly variables: Readonly<Record<string, string | undefined>>;
+  /** A whole file; undefined when there is none. Throws CONFIG_INVALID when it cannot be read or is too large. */
+  readFile(path: string): Promise<Uint8Array | undefined>;
+  /** Sorted names in a directory; undefined when there is none. */
+  readDirectory(path: string): Promise<readonly string[] | undefined>;
+  /** Runs a program without a shell, `input` on its standard input. Ends it after 30 seconds. */
+  run(program: string, args: readonly string[], input: string): Promise<RunResult>;
+}
+
+export type RunResult =
+  | { readonly kind: 'exited'; readonly code: number; readonly stdout: string }
+  | { readonly kind: 'missing' }
+  | { readonly kind: 'failed'; readonly reason: string };
+
+const FILE_LIMIT = 16 << 20;
+const OUTPUT_LIMIT = 1 << 20;
+const RUN_LIMIT_MS = 30_000;
+
+export function systemEnvironment(
+  variables: Readonly<Record<string, string | undefined>>,
+  runLimitMs: number = RUN_LIMIT_MS,
+): Environment {
+  return {
+    variables,
+    readFile: (path) => whenPresent(path, () => readBounded(path)),
+    readDirectory: (path) => whenPresent(path, async () => (await readdir(path)).sort()),
+    run: (program, args, input) => runProgram(program, args, input, variables, runLimitMs),
+  };
+}
+
+/** The home directory, where the variables name one. */
+export function homeOf(environment: Environment): string | undefined {
+  return environment.variables['HOME'] || environment.variables['USERPROFILE'] || undefined;
+}
+
+/** `$XDG_CONFIG_HOME`, else `~/.config`. */
+export function configHomeOf(environment: Environment): string | undefined {
+  const home = homeOf(environment);
+  return environment.variables['XDG_CONFIG_HOME'] || (home === undefined ? undefined : join(home, '.config'));
+}
+
+async function readBounded(path: string): Promise<Uint8Array> {
+  const bytes = await readFile(path);
+  if (bytes.length > FILE_LIMIT)
+    throw new OnlayError('CONFIG_INVALID', `Cannot read ${path}: it has more than ${FILE_LIMIT} bytes`);
+  return bytes;
+}
+
+async function whenPresent<T>(path: string, read: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await read();
+  } catch (cause) {
+    if (cause instanceof OnlayError) throw cause;
+    const code = (cause as NodeJS.ErrnoException).code;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    throw new OnlayError('CONFIG_INVALID', `Cannot read ${path}: ${code ?? String(cause)}`, { cause });
+  }
+}
+
+function runProgram(
+  program: string,
+  args: readonly string[],
+  input: string,
+  variables: Readonly<Record<string, string | undefined>>,
+  limitMs: number,
+): Promise<RunResult> {
+  return new Promise((resolve) => {
+    const child = spawn(program, args, { env: variables, shell: false, stdio: ['pipe', 'pipe', 'ignore'] });
+    const chunks: Buffer[] = [];
+    let size = 0;
+    const fail = (reason: string): void => {
+      child.kill('SIGKILL');
+      // a grandchild may still hold the pipe
+      child.stdout.destroy();
+      resolve({ kind: 'failed', reason });
+    };
+    const timer = setTimeout(() => fail(`it did not answer within ${limitMs / 1000} seconds`), limitMs);
+    child.stdout.on('data', (chunk: Buffer) => {
+      size += chunk.length;
+      if (size > OUTPUT_LIMIT) fail('it wrote too much');
+      else chunks.push(chunk);
+    });
+    child.on('error', (error: NodeJS.ErrnoException) => {
+      clearTimeout(timer);
+      resolve(
+        error.code === 'ENOENT' ? { kind: 'missing' } : { kind: 'failed', reason: error.code ?? 'error' },
+      );
+    });
+    child.on('close', (code, signal) => {
+      clearTimeout(timer);
+      if (code === null) resolve({ kind: 'failed', reason: `it was ended by ${signal}` });
+      else resolve({ kind: 'exited', code, stdout: Buffer.concat(chunks).toString('utf8') });
+    });
+    // a helper that does not read its input is not an error
+    child.stdin.on('error', () => {});
+    child.stdin.end(input);
+  });
+}
