@@ -185,8 +185,9 @@ export class EntryAssembler {
   #paxTime(pax: ReadonlyMap<string, Uint8Array>): number | undefined {
     const text = paxText(pax, 'mtime');
     if (text === undefined) return undefined;
-    if (!/^-?[0-9]{1,15}(?:\.[0-9]*)?$/.test(text)) this.#refuse(`the PAX mtime '${text}' is not a time`);
-    return Math.floor(Number(text));
+    const seconds = /^-?[0-9]{1,16}(?:\.[0-9]*)?$/.test(text) ? Math.floor(Number(text)) : Number.NaN;
+    if (!Number.isSafeInteger(seconds)) this.#refuse(`the PAX mtime '${text}' is not a time`);
+    return seconds;
   }
 }
 
