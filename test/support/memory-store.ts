@@ -5,13 +5,20 @@ import type { Digest } from '../../src/oci/digest.ts';
 import type { BlobSource, Document, ImageStore } from '../../src/oci/image-store.ts';
 import type { Descriptor } from '../../src/oci/manifest.ts';
 import { verifyBytes, verifyStream } from '../../src/oci/verify.ts';
+import { requireParts } from '../../src/stores/complete.ts';
 
 export class MemoryStore implements ImageStore {
   readonly name = 'memory';
   readonly identity = 'memory';
+  /** Refuse documents that refer to what is not there; without it images may be wrong in any way. */
+  readonly #complete: boolean;
   readonly blobs: Map<string, Uint8Array> = new Map();
   readonly documents: Map<string, Document> = new Map();
   readonly named: Map<string, Document> = new Map();
+
+  constructor(options: { readonly complete?: boolean } = {}) {
+    this.#complete = options.complete === true;
+  }
 
   async resolve(reference: { readonly tag?: string; readonly digest?: Digest }): Promise<Document> {
     const document =
@@ -51,6 +58,7 @@ export class MemoryStore implements ImageStore {
 
   async putDocument(document: Document, tag?: string): Promise<void> {
     verifyBytes(document.bytes, document.descriptor, this.name);
+    if (this.#complete) await requireParts(this, document);
     this.documents.set(document.descriptor.digest, document);
     if (tag !== undefined) this.named.set(tag, document);
   }

@@ -46,9 +46,6 @@ export interface ArchiveOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Bytes of one blob that is written. */
-const MAX_BLOB = 1 << 40;
-
 export class ArchiveStore implements ImageStore {
   readonly name: string;
   readonly identity: string;
@@ -117,7 +114,7 @@ export class ArchiveStore implements ImageStore {
     const checked = verifyStream(this.#abortable(await source.open()), descriptor, this.name);
     const options = {
       directory: this.#ends.temporary,
-      limit: MAX_BLOB,
+      limit: descriptor.size,
       what: `${this.name}: ${descriptor.digest}`,
     };
     const held = await spool(checked, options);
