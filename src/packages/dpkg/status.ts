@@ -5,6 +5,8 @@ import { OnlayError } from '../../errors.ts';
 import { parseStanzas } from './control.ts';
 import type { ControlOptions, Stanza } from './control.ts';
 
+export const STATUS = 'var/lib/dpkg/status';
+
 export type PackageWant = 'unknown' | 'install' | 'hold' | 'deinstall' | 'purge';
 export type PackageState =
   | 'not-installed'
@@ -110,6 +112,12 @@ export function putRecord(records: StatusRecord[], record: StatusRecord): void {
   }
   const after = records.findIndex((other) => compareRecords(record, other) < 0);
   records.splice(after === -1 ? records.length : after, 0, record);
+}
+
+/** Takes out the record of the same package and architecture, if there is one. */
+export function dropRecord(records: StatusRecord[], record: StatusRecord): void {
+  const at = records.findIndex((other) => compareRecords(other, record) === 0);
+  if (at !== -1) records.splice(at, 1);
 }
 
 /** Order of the file: by name, then architecture, byte by byte. */

@@ -1,0 +1,130 @@
+// Putting one entry of a package where it belongs, as dpkg extracts it (src/main/archives.c). What decides whether it
+// belongs there at all is in unpack.ts and status-d.ts.
+import { OnlayError } from '../../errors.ts';
+import { displayText } from '../../base/bytes.ts';
+import type { Draft } from '../../rootfs/draft.ts';
+import type { RootNode } from '../../rootfs/root-view.ts';
+import { hasAttributes, replacingAttributes, shippedAttributes } from './attributes.ts';
+import type { AttributeRules } from './attributes.ts';
+import type { Deb, DebEntry } from './deb.ts';
+
+export interface Placement {
+  readonly draft: Draft;
+  readonly rules: AttributeRules;
+  readonly links: LinkHomes;
+  /** For messages. */
+  readonly packageName: string;
+  readonly warnings: string[];
+}
+
+/** Writes `entry` at `target`, where `existing` is. A file whose content was dropped must be there unchanged. */
+export function place(
+  placement: Placement,
+  entry: DebEntry,
+  { target, existing }: { readonly target: string; readonly existing: RootNode | undefined },
+): void {
+  const { draft, rules, links } = placement;
+  const { type, name, mtime } = entry;
+  if (type === 'hardlink') {
+    const home = links.homeOf(name);
+    if (home === undefined) {
+      // what it is a link to has not been written (excluded, or a conffile): it becomes that itself
+      place(placement, { ...links.source(entry), name }, { target, existing });
+      return;
+    }
+    draft.link(target, home);
+    const override = rules.overrides.get(name);
+    if (override) draft.setAttributes(target, override);
+    return;
+  }
+  if (type === 'file') placeFile(placement, entry, target, existing);
+  else {
+    const { mode, uid, gid } = shippedAttributes(entry, rules);
+    draft.put(target, {
+      type,
+      mode,
+      uid,
+      gid,
+      mtime,
+      ...(type === 'symlink' ? { link: entry.link } : {}),
+      ...(type === 'character' || type === 'block'
+        ? { devMajor: entry.devMajor, devMinor: entry.devMinor }
+        : {}),
+    });
+  }
+  if (type !== 'directory') links.placed(name, target);
+}
+
+/** True when a directory, or a symlink to one, is at `target` and `entry` leaves it as it is. */
+export function isDirectoryAlready(
+  draft: Draft,
+  entry: DebEntry,
+  { target, existing }: { readonly target: string; readonly existing: RootNode | undefined },
+): boolean {
+  if (!existing) return false;
+  if (entry.type === 'directory') return draft.follow(target)?.type === 'directory';
+  if (entry.type !== 'symlink') return false;
+  if (existing.type === 'directory') return true;
+  if (existing.type !== 'symlink') return false;
+  // a link to the same directory, however it is spelled
+  const there = draft.follow(target);
+  if (there?.type !== 'directory') return false;
+  const base = entry.link.startsWith('/') ? '' : target.slice(0, target.lastIndexOf('/') + 1);
+  const proposed = draft.follow(base + entry.link);
+  return proposed?.type === 'directory' && proposed.path === there.path;
+}
+
+function placeFile(
+  { draft, rules, packageName, warnings }: Placement,
+  entry: DebEntry,
+  target: string,
+  existing: RootNode | undefined,
+): void {
+  const { attributes, kept } = replacingAttributes(entry, existing, rules);
+  if (kept !== undefined)
+    warnings.push(
+      `${target} keeps ${kept}, which package ${packageName} does not ship: a script or an administrator set it`,
+    );
+  if (entry.content !== undefined) {
+    draft.put(target, { type: 'file', ...attributes, mtime: entry.mtime, content: entry.content });
+    return;
+  }
+  if (existing?.type === 'file' && existing.sha256 === entry.sha256 && hasAttributes(existing, attributes))
+    return;
+  throw new OnlayError(
+    'INTERNAL',
+    `Content of ${displayText(target)} was dropped as unchanged, but it has changed`,
+  );
+}
+
+/** Where the first member of each group of hard links of a package has been written. */
+export class LinkHomes {
+  readonly #entries: ReadonlyMap<string, DebEntry>;
+  readonly #homes = new Map<string, string>();
+
+  constructor(deb: Deb) {
+    this.#entries = new Map(deb.entries.map((entry) => [entry.name, entry]));
+  }
+
+  /** The entry that `entry` is, perhaps by way of other links, a link to. */
+  source(entry: DebEntry): DebEntry {
+    let source = entry;
+    // readDeb has seen to it that links lead to earlier entries, so this ends
+    while (source.type === 'hardlink') source = this.#entries.get(source.link) as DebEntry;
+    return source;
+  }
+
+  /** Where the group of `name` has been written, if it has. */
+  homeOf(name: string): string | undefined {
+    return this.#homes.get(this.#group(name));
+  }
+
+  placed(name: string, target: string): void {
+    this.#homes.set(this.#group(name), target);
+  }
+
+  #group(name: string): string {
+    const entry = this.#entries.get(name);
+    return entry ? this.source(entry).name : name;
+  }
+}

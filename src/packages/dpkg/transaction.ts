@@ -1,0 +1,122 @@
+// What the steps of one installation share: the draft, the rules of the image, who owns what, and what is reported.
+import { OnlayError } from '../../errors.ts';
+import { byteString, displayText } from '../../base/bytes.ts';
+import type { Log } from '../../base/log.ts';
+import type { Draft } from '../../rootfs/draft.ts';
+import type { RootPath } from '../../rootfs/path.ts';
+import type { RootView } from '../../rootfs/root-view.ts';
+import type { ConfigFileOutcome, PackageScript } from '../family.ts';
+import { readAccounts } from './accounts.ts';
+import type { AttributeRules } from './attributes.ts';
+import type { Stanza } from './control.ts';
+import type { Deb } from './deb.ts';
+import { relationList } from './dependencies.ts';
+import { readDiversions } from './diversions.ts';
+import type { Diversions } from './diversions.ts';
+import type { InfoFiles } from './info-files.ts';
+import type { Ownership, PackageId } from './ownership.ts';
+import { readPathFilter } from './path-filter.ts';
+import type { PathFilter } from './path-filter.ts';
+import { satisfiesVersion } from './relations.ts';
+import { readStatOverrides } from './statoverride.ts';
+import type { MultiArch, StatusRecord } from './status.ts';
+import type { ConffileRecord } from './status-stanza.ts';
+import type { TriggerInterests } from './triggers.ts';
+
+/** How an image wants packages to be unpacked: what its administrator has set. */
+export interface ImageRules {
+  readonly diversions: Diversions;
+  readonly attributes: AttributeRules;
+  readonly filter: PathFilter;
+  /** Statoverrides that cannot be used. */
+  readonly unknownOverrides: readonly string[];
+}
+
+/** One package being installed. */
+export interface Unit {
+  readonly id: PackageId;
+  readonly name: string;
+  readonly arch: string;
+  readonly version: string;
+  readonly multiArch: MultiArch;
+  readonly deb: Deb;
+  /** What the database has of it: installed, or its conffiles only; undefined when it is new. */
+  readonly old: StatusRecord | undefined;
+}
+
+/** What is known of an installed package, as it is at the moment; of one to be installed, as it will be. */
+export interface PackageFacts {
+  readonly id: PackageId;
+  readonly name: string;
+  readonly version: string;
+  readonly multiArch: MultiArch;
+  readonly stanza: Stanza;
+  /** Files are there; false for what left only its conffiles. */
+  readonly installed: boolean;
+  conffiles: readonly ConffileRecord[];
+}
+
+export interface Transaction {
+  readonly draft: Draft;
+  readonly info: InfoFiles;
+  readonly rules: ImageRules;
+  readonly ownership: Ownership;
+  readonly triggers: TriggerInterests;
+  readonly packages: Map<PackageId, PackageFacts>;
+  /** Names and real paths that packages yet to be unpacked will ship. */
+  readonly incoming: Map<
+    PackageId,
+    { readonly names: ReadonlySet<string>; readonly paths: ReadonlySet<RootPath> }
+  >;
+  /** Packages that will be removed: they lose files without having said that they may be replaced. */
+  readonly removing: Set<PackageId>;
+  readonly epoch: number;
+  readonly log: Log;
+  readonly conffileOutcomes: ConfigFileOutcome[];
+  readonly removed: Set<string>;
+  readonly warnings: string[];
+  readonly scripts: { readonly package: string; readonly script: PackageScript }[];
+}
+
+export function readImageRules(root: RootView): ImageRules {
+  const accounts = readAccounts(root);
+  const overrides = readStatOverrides(readText(root, STATOVERRIDE), accounts, STATOVERRIDE);
+  return {
+    diversions: readDiversions(readText(root, DIVERSIONS), DIVERSIONS),
+    attributes: { accounts, overrides: overrides.byPath },
+    filter: readPathFilter(root),
+    unknownOverrides: overrides.unknown,
+  };
+}
+
+/** True when `package` says it may take files from `other`. */
+export function replaces(facts: PackageFacts, other: PackageFacts): boolean {
+  return relationList(facts.stanza.get('Replaces')).some(
+    (relation) => relation.name === other.name && satisfiesVersion(relation, other.version),
+  );
+}
+
+/** True when both are the same package for different architectures that may share files. */
+export function sharesFiles(a: PackageFacts, b: PackageFacts): boolean {
+  return a.name === b.name && a.multiArch === 'same' && b.multiArch === 'same';
+}
+
+/** Removes `path` and everything below it, and notes that it is gone. */
+export function removePath(transaction: Transaction, path: string): void {
+  const node = transaction.draft.lookup(path);
+  if (!node) return;
+  transaction.removed.add(node.path);
+  transaction.draft.remove(path);
+}
+
+export function conflict(message: string, hint?: string): OnlayError {
+  return new OnlayError('CONFLICT', displayText(message), { hint });
+}
+
+/** Text of a file of the database, '' if there is none. */
+export function readText(root: RootView, path: string): string {
+  return root.readable(path) ? byteString(root.read(path) ?? new Uint8Array()) : '';
+}
+
+const DIVERSIONS = 'var/lib/dpkg/diversions';
+const STATOVERRIDE = 'var/lib/dpkg/statoverride';

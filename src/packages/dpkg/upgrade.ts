@@ -1,0 +1,118 @@
+// Unpacking one package over its old version: files, obsolete files, lists, triggers and info/, in dpkg's order
+// (process_archive of src/main/unpack.c).
+import { removeConffile } from './conffiles.ts';
+import type { PendingConffile } from './conffiles.ts';
+import { formatMd5sums } from './deb-members.ts';
+import { beforeUnpack } from './helper-effects.ts';
+import { formatList, removeInfo, writeInfo } from './info-files.ts';
+import type { InfoMember } from './info-files.ts';
+import { helperCommands } from './maintscript-helper.ts';
+import type { HelperCommand } from './maintscript-helper.ts';
+import { removeObsolete } from './obsolete.ts';
+import { packageId } from './ownership.ts';
+import type { PackageId } from './ownership.ts';
+import { packageScript } from './scripts.ts';
+import type { ConffileRecord } from './status-stanza.ts';
+import { dropRecord } from './status.ts';
+import type { StatusRecord } from './status.ts';
+import { disappearing, takeFromOthers } from './take-over.ts';
+import type { PackageFacts, Transaction, Unit } from './transaction.ts';
+import { readTriggersMember } from './triggers.ts';
+import { unpackFiles } from './unpack.ts';
+import type { UnpackedFiles } from './unpack.ts';
+
+/** What is left to do when the package is configured. */
+export interface UnpackedUnit {
+  readonly conffiles: readonly PendingConffile[];
+  /** Conffiles of the old version that stay. */
+  readonly obsolete: readonly ConffileRecord[];
+  /** dpkg-maintscript-helper commands of the postinst. */
+  readonly commands: readonly HelperCommand[];
+  /** Packages that lost files to this one. */
+  readonly losers: ReadonlySet<PackageId>;
+}
+
+/** `records` lose what disappears. */
+export function unpackUnit(transaction: Transaction, unit: Unit, records: StatusRecord[]): UnpackedUnit {
+  const { draft, info, ownership, triggers, conffileOutcomes } = transaction;
+  const { name, old } = unit;
+  const oldTriggers = readTriggersMember((old && info.text(old, 'triggers')) ?? '', name);
+  const newTriggers = readTriggersMember(memberText(unit, 'triggers'), name);
+  triggers.activate(oldTriggers);
+  triggers.activate(newTriggers);
+  const { replaced } = beforeUnpack(transaction, unit, commandsOf(unit, 'preinst'));
+
+  transaction.incoming.delete(unit.id);
+  const files = unpackFiles(transaction, unit);
+  for (const conffile of files.conffiles)
+    if (conffile.removeOnUpgrade && ownership.owners(conffile.name, unit.id).length === 0)
+      removeConffile(transaction, name, conffile);
+  const obsolete = removeObsolete(transaction, unit, {
+    files,
+    list: oldList(transaction, unit),
+    gone: replaced,
+  });
+  for (const conffile of obsolete) {
+    files.names.push(conffile.name);
+    conffileOutcomes.push({ path: conffile.name.slice(1), package: name, action: 'obsolete' });
+  }
+
+  triggers.change(unit, { old: oldTriggers, next: newTriggers });
+  writeInfo(draft, info, { old, owner: unit, members: infoMembers(transaction, unit, files) });
+  for (const gone of disappearing(transaction, unit, files)) disappear(transaction, unit, gone, records);
+  ownership.replace(unit.id, files.names);
+  return {
+    conffiles: files.conffiles,
+    obsolete: obsolete.map((conffile) => ({
+      path: conffile.name,
+      hash: conffile.hash,
+      obsolete: true,
+      removeOnUpgrade: false,
+    })),
+    commands: commandsOf(unit, 'postinst'),
+    losers: takeFromOthers(transaction, unit, files),
+  };
+}
+
+/** What the old version had; without a list its conffiles are all that is known. */
+function oldList({ ownership, packages }: Transaction, { id }: Unit): readonly string[] {
+  return ownership.list(id) ?? packages.get(id)?.conffiles.map(({ path }) => path) ?? [];
+}
+
+function memberText({ deb }: Unit, name: string): string {
+  return packageScript(name, deb.members.find(({ member }) => member === name)?.content)?.body ?? '';
+}
+
+function commandsOf(unit: Unit, script: string): HelperCommand[] {
+  const oldVersion = unit.old && unit.old.version !== '' ? unit.old.version : undefined;
+  return helperCommands(memberText(unit, script), { packageName: unit.name, oldVersion });
+}
+
+/** Members of the package, its list, and md5sums where it ships none. */
+function infoMembers(
+  { epoch }: Transaction,
+  { deb }: Unit,
+  { names, filtered }: UnpackedFiles,
+): InfoMember[] {
+  const made = { mode: 0o644, mtime: epoch };
+  const members = [...deb.members, { ...made, member: 'list', content: formatList(names) }];
+  if (!deb.md5sums) return members;
+  const present = new Set(names.filter((name) => !filtered.has(name)));
+  const digests = new Map([...deb.md5sums].filter(([name]) => present.has(name)));
+  return [...members, { ...made, member: 'md5sums', content: formatMd5sums(digests) }];
+}
+
+function disappear(transaction: Transaction, unit: Unit, gone: PackageFacts, records: StatusRecord[]): void {
+  const { info, draft, ownership, packages, scripts, warnings } = transaction;
+  const record = records.find((candidate) => packageId(candidate) === gone.id);
+  if (!record) return;
+  const script = packageScript('postrm', info.read(record, 'postrm'));
+  if (script) scripts.push({ package: gone.name, script });
+  removeInfo(draft, info, record, () => true);
+  ownership.replace(gone.id, undefined);
+  packages.delete(gone.id);
+  dropRecord(records, record);
+  warnings.push(
+    `Package ${gone.name} ${gone.version} is gone: ${unit.name} ${unit.version} has replaced all its files`,
+  );
+}
