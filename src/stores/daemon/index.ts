@@ -46,17 +46,21 @@ interface Run {
 async function save(run: Run, reference: string): Promise<OpenedArchive> {
   const format = run.program === 'podman' ? ['--format', 'docker-archive'] : [];
   const child = start(run, ['save', ...format, reference], ['ignore', 'pipe', 'pipe']);
-  const taken = takeUp(child.process.stdout as ByteStream, run.name).catch((error: unknown) => {
-    child.process.kill();
-    throw error;
-  });
-  const [outcome, archive] = await Promise.allSettled([child.done, taken]);
-  if (outcome.status === 'fulfilled' && archive.status === 'fulfilled') return archive.value;
+  let first: { readonly error: unknown } | undefined;
+  const noted = async <T>(work: Promise<T>): Promise<T> => {
+    try {
+      return await work;
+    } catch (error) {
+      first ??= { error };
+      child.process.kill();
+      throw error;
+    }
+  };
+  const content = child.process.stdout as ByteStream;
+  const [, archive] = await Promise.allSettled([noted(child.done), noted(takeUp(content, run.name))]);
+  if (archive.status === 'fulfilled' && !first) return archive.value;
   if (archive.status === 'fulfilled') await archive.value.handle.close();
-  // an empty or broken archive of a program that failed is no news; one that it calls good is
-  throw outcome.status === 'rejected' && !child.process.killed
-    ? outcome.reason
-    : (archive as PromiseRejectedResult).reason;
+  throw first?.error;
 }
 
 async function load(run: Run, content: ByteStream): Promise<void> {
