@@ -2,6 +2,7 @@
 // those who have it; nothing here needs a daemon otherwise. No shell is involved, and the name is checked before.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { tmpdir } from 'node:os';
+import { PassThrough, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { ByteStream } from '../../base/streams.ts';
 import { OnlayError, messageOf } from '../../errors.ts';
@@ -56,7 +57,8 @@ async function save(run: Run, reference: string): Promise<OpenedArchive> {
       throw error;
     }
   };
-  const content = child.process.stdout as ByteStream;
+  // read from the start: Node throws away what nobody has begun to read when the program ends
+  const content = (child.process.stdout as Readable).pipe(new PassThrough());
   const [, archive] = await Promise.allSettled([noted(child.done), noted(takeUp(content, run.name))]);
   if (archive.status === 'fulfilled' && !first) return archive.value;
   if (archive.status === 'fulfilled') await archive.value.handle.close();
