@@ -1,10 +1,10 @@
 // The one door to all decoders: the codec is sniffed unless given, the output is limited, and what is slow is done in
 // other threads.
-import { concatBytes } from '../base/bytes.ts';
 import { limited, type ByteStream } from '../base/streams.ts';
 import { decodeBytesInWorker, decodeInWorker } from './decode-pool.ts';
 import { tooLarge } from './failure.ts';
 import { gunzip, gunzipBytes } from './gunzip.ts';
+import { peek } from './head.ts';
 import { SNIFF_SIZE, sniff, type CodecName } from './sniff.ts';
 import { unzstd, zstdImplementations } from './zstd.ts';
 
@@ -28,9 +28,8 @@ export async function* decompress(
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const iterator = source[Symbol.asyncIterator]();
   try {
-    const head = options.codec === undefined ? await readHead(iterator) : [];
-    const codec = options.codec ?? sniff(concatBytes(head));
-    yield* limited(decode(codec, resume(head, iterator), options), options);
+    const { head, stream } = await peek(iterator, options.codec === undefined ? SNIFF_SIZE : 0);
+    yield* limited(decode(options.codec ?? sniff(head), stream, options), options);
   } finally {
     await iterator.return?.();
   }
@@ -69,25 +68,4 @@ function decode(codec: CodecName, source: ByteStream, options: DecompressOptions
       break;
   }
   return decodeInWorker(source, { codec, limit: options.limit, what: options.what });
-}
-
-async function readHead(iterator: AsyncIterator<Uint8Array>): Promise<Uint8Array[]> {
-  const head: Uint8Array[] = [];
-  let size = 0;
-  while (size < SNIFF_SIZE) {
-    const { value, done } = await iterator.next();
-    if (done) break;
-    head.push(value);
-    size += value.length;
-  }
-  return head;
-}
-
-// What was read already, then the rest.
-async function* resume(
-  head: readonly Uint8Array[],
-  iterator: AsyncIterator<Uint8Array>,
-): AsyncGenerator<Uint8Array, void, undefined> {
-  yield* head;
-  yield* { [Symbol.asyncIterator]: () => iterator };
 }

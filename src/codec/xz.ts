@@ -1,8 +1,11 @@
 // xz decoding with xz-decompress (xz-embedded as WebAssembly): several streams and padding are one content. It holds a
 // lock for all streams of its thread, so it must run in a thread with nothing else to decode (decode-worker.ts).
+// Checks of SHA-256 are done in xz-checks.ts; filters for machine code (BCJ) are not supported.
 import { createRequire } from 'node:module';
 import type { ByteStream } from '../base/streams.ts';
 import { cutOff, damaged, type DecodeOptions } from './failure.ts';
+import { peek } from './head.ts';
+import { XZ_HEADER_SIZE, checkSha256, hasSha256Checks } from './xz-checks.ts';
 
 // CommonJS, with exports that Node does not find by their names.
 const { XzReadableStream } = createRequire(import.meta.url)(
@@ -15,16 +18,24 @@ export async function* unxz(
   { what }: DecodeOptions,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const iterator = source[Symbol.asyncIterator]();
+  try {
+    const { head, stream } = await peek(iterator, XZ_HEADER_SIZE);
+    if (head.length < XZ_HEADER_SIZE) throw cutOff(what, 'xz');
+    const decode = (bytes: ByteStream): ByteStream => decodeXz(bytes, what);
+    yield* hasSha256Checks(head) ? checkSha256(stream, what, decode) : decode(stream);
+  } finally {
+    await iterator.return?.();
+  }
+}
+
+async function* decodeXz(source: ByteStream, what: string): AsyncGenerator<Uint8Array, void, undefined> {
+  const iterator = source[Symbol.asyncIterator]();
   let failure: { readonly error: unknown } | undefined;
-  let empty = true;
   const compressed = new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
         try {
-          const { value, done } = await iterator.next();
-          // xz-decompress does not survive an empty input; a byte that is not xz it calls damaged
-          if (done && empty) throw cutOff(what, 'xz');
-          empty = false;
+          const { value, done } = await nextBytes(iterator);
           if (done) controller.close();
           else controller.enqueue(value);
         } catch (error) {
@@ -32,7 +43,6 @@ export async function* unxz(
           controller.error(error);
         }
       },
-      cancel: async () => void (await iterator.return?.()),
     },
     { highWaterMark: 0 },
   );
@@ -51,10 +61,18 @@ export async function* unxz(
   }
 }
 
+// An empty chunk would be taken for the end.
+async function nextBytes(iterator: AsyncIterator<Uint8Array>): Promise<IteratorResult<Uint8Array>> {
+  for (;;) {
+    const result = await iterator.next();
+    if (result.done === true || result.value.length > 0) return result;
+  }
+}
+
 // The codes of xz-embedded (enum xz_ret).
 const MESSAGE = /error code ([0-9]+)/;
 const MEMORY_LIMIT = '4';
-const UNSUPPORTED = new Set(['2', '6']);
+const UNSUPPORTED = '6';
 const CUT_OFF = '8';
 
 function translate(error: unknown, what: string): unknown {
@@ -63,9 +81,9 @@ function translate(error: unknown, what: string): unknown {
   if (code === CUT_OFF) return cutOff(what, 'xz', error);
   if (code === MEMORY_LIMIT)
     return damaged(what, 'the xz data needs a dictionary of more than 64 MiB', { cause: error });
-  if (UNSUPPORTED.has(code))
-    return damaged(what, 'the xz data uses a SHA-256 check or a filter other than LZMA2 (such as x86 BCJ)', {
-      hint: 'compress it again with plain "xz", without --check=sha256 and without filters',
+  if (code === UNSUPPORTED)
+    return damaged(what, 'the xz data uses a filter other than LZMA2 (such as x86 BCJ) or an unknown check', {
+      hint: 'compress it again with plain "xz", without filters',
       cause: error,
     });
   return damaged(what, 'the xz data is damaged', { cause: error });
