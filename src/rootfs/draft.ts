@@ -8,6 +8,7 @@ import { NewInode, newNode } from './new-inode.ts';
 import { baseName, joinPath, parentOf, rootPath, type RootPath } from './path.ts';
 import type { RootNode, RootView } from './root-view.ts';
 import { identityOf, impliedDirectory, isAttached, pathOf, TreeNode, TreeView, type Inode } from './tree.ts';
+import { isWhiteoutName } from './whiteout.ts';
 
 export interface Draft extends RootView {
   /** The image below, without the changes. */
@@ -15,8 +16,8 @@ export interface Draft extends RootView {
   /**
    * Writes `node` at `path`; parents are resolved through symlinks and created (0755 root) where missing. What was
    * there is replaced: a directory over a directory updates its attributes, anything else over a directory removes the
-   * tree first. Hard links to the old inode keep the old content. A file needs its content, '' included. Throws
-   * CONFLICT when a parent is no directory.
+   * tree first. Hard links to the old inode keep the old content. A file needs its content. Throws CONFLICT when a
+   * parent is no directory, and for names like `.wh.x`, which a layer cannot hold.
    */
   put(path: string, node: NewNode): void;
   /**
@@ -125,6 +126,11 @@ class DraftView extends TreeView implements Draft {
 
   #place(path: string, inode: Inode): TreeNode {
     const normal = rootPath(path, 'path of the draft');
+    if (isWhiteoutName(normal))
+      throw new OnlayError(
+        'CONFLICT',
+        `Cannot write ${displayText(normal)}: in a layer its name means a deletion`,
+      );
     if (normal === '') {
       if (inode.type !== 'directory') throw new OnlayError('INTERNAL', 'The root must stay a directory');
       this.root.inode = inode;

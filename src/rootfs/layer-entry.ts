@@ -23,10 +23,9 @@ export interface LayerHardLink {
 }
 
 /** `path` is what is removed; of an opaque directory only what is in it. */
-export interface LayerDeletion {
-  readonly type: 'whiteout' | 'opaque';
-  readonly path: RootPath;
-}
+export type LayerDeletion =
+  | { readonly type: 'whiteout'; readonly path: RootPath }
+  | { readonly type: 'opaque'; readonly path: RootPath };
 
 export type LayerEntry = LayerNode | LayerHardLink | LayerDeletion;
 

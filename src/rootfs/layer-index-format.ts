@@ -42,9 +42,9 @@ type NodeRow = [
   rare?: Rare,
 ];
 interface Rare {
-  xattrs?: [name: string, value: string][];
-  device?: [major: number, minor: number];
-  facts?: [name: string, fact: unknown][];
+  readonly xattrs: readonly (readonly [name: string, value: string])[];
+  readonly device: readonly [major: number, minor: number];
+  readonly facts: readonly (readonly [name: string, fact: unknown])[];
 }
 type Row = NodeRow | [letter: 'h', path: string, target: string] | [letter: 'w' | 'o', path: string];
 type Document = Omit<LayerIndex, 'entries'> & { readonly rows: readonly Row[] };
@@ -76,32 +76,24 @@ export function decodeLayerIndex(bytes: Uint8Array): LayerIndex {
 }
 
 function encodeRow(entry: LayerEntry): Row {
-  switch (entry.type) {
-    case 'hardlink':
-      return ['h', entry.path, entry.target];
-    case 'whiteout':
-      return ['w', entry.path];
-    case 'opaque':
-      return ['o', entry.path];
-    default: {
-      const { type, path, mode, uid, gid, size, mtime, link, sha256, content } = entry;
-      const row: NodeRow = [
-        LETTERS[type],
-        path,
-        mode,
-        uid,
-        gid,
-        size,
-        mtime,
-        link,
-        sha256,
-        content?.length ?? -1,
-      ];
-      const rare = rareOf(entry);
-      if (rare) row.push(rare);
-      return row;
-    }
-  }
+  if (entry.type === 'hardlink') return ['h', entry.path, entry.target];
+  if (entry.type === 'whiteout' || entry.type === 'opaque') return [LETTERS[entry.type], entry.path];
+  const { type, path, mode, uid, gid, size, mtime, link, sha256, content } = entry;
+  const row: NodeRow = [
+    LETTERS[type],
+    path,
+    mode,
+    uid,
+    gid,
+    size,
+    mtime,
+    link,
+    sha256,
+    content?.length ?? -1,
+  ];
+  const rare = rareOf(entry);
+  if (rare) row.push(rare);
+  return row;
 }
 
 function rareOf({ xattrs, facts, devMajor, devMinor }: LayerNode): Rare | undefined {
@@ -116,34 +108,26 @@ function rareOf({ xattrs, facts, devMajor, devMinor }: LayerNode): Rare | undefi
 function decodeRow(row: Row, takeContent: (size: number) => Uint8Array): LayerEntry {
   const path = row[1] as RootPath;
   const type = TYPES.get(row[0]);
-  switch (type) {
-    case 'hardlink':
-      return { type, path, target: row[2] as RootPath };
-    case 'whiteout':
-    case 'opaque':
-      return { type, path };
-    case undefined:
-      throw new OnlayError('ARCHIVE_INVALID', 'The layer index has a row of an unknown type');
-    default: {
-      const [, , mode, uid, gid, size, mtime, link, sha256, contentSize, rare] = row as NodeRow;
-      return {
-        type,
-        path,
-        mode,
-        uid,
-        gid,
-        size,
-        mtime,
-        link,
-        xattrs: rare?.xattrs?.length
-          ? new Map(rare.xattrs.map(([name, value]) => [name, fromByteString(value)]))
-          : NO_XATTRS,
-        devMajor: rare?.device?.[0] ?? 0,
-        devMinor: rare?.device?.[1] ?? 0,
-        sha256,
-        facts: rare?.facts?.length ? new Map(rare.facts) : NO_FACTS,
-        content: contentSize === -1 ? undefined : takeContent(contentSize),
-      };
-    }
-  }
+  if (type === undefined)
+    throw new OnlayError('ARCHIVE_INVALID', 'The layer index has a row of an unknown type');
+  if (type === 'hardlink') return { type, path, target: row[2] as RootPath };
+  if (type === 'whiteout' || type === 'opaque') return { type, path };
+  const [, , mode, uid, gid, size, mtime, link, sha256, contentSize, rare] = row as NodeRow;
+  const xattrs = rare?.xattrs.map(([name, value]) => [name, fromByteString(value)] as const);
+  return {
+    type,
+    path,
+    mode,
+    uid,
+    gid,
+    size,
+    mtime,
+    link,
+    xattrs: xattrs?.length ? new Map(xattrs) : NO_XATTRS,
+    devMajor: rare?.device[0] ?? 0,
+    devMinor: rare?.device[1] ?? 0,
+    sha256,
+    facts: rare?.facts.length ? new Map(rare.facts) : NO_FACTS,
+    content: contentSize === -1 ? undefined : takeContent(contentSize),
+  };
 }

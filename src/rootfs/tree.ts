@@ -58,12 +58,15 @@ export class TreeNode {
   inode: Inode;
   /** Names in a directory; undefined where there are none, or where they have not been looked at (draft). */
   children: Map<string, TreeNode> | undefined;
+  /** Number of the last layer that put it, or anything below it (merged view). */
+  layer: number;
 
   constructor(parent: TreeNode | undefined, name: string, inode: Inode) {
     this.parent = parent;
     this.name = name;
     this.inode = inode;
     this.children = undefined;
+    this.layer = 0;
   }
 }
 
@@ -95,8 +98,8 @@ const MAX_LINKS = 40; // MAXSYMLINKS of Linux
 
 export abstract class TreeView implements RootView {
   protected readonly root: TreeNode;
-  /** Components looked up so far; what merges are limited by. */
-  protected steps = 0;
+  /** Components of link targets walked so far: the only work that is not bounded by the length of the paths. */
+  protected detours = 0;
 
   constructor(root: Inode) {
     this.root = new TreeNode(undefined, '', root);
@@ -184,7 +187,6 @@ export abstract class TreeView implements RootView {
     let problem: Found['problem'];
     let links = 0;
     for (let name = pending.pop(); name !== undefined; name = pending.pop()) {
-      this.steps++;
       if (missing.length === 0 && problem === undefined) {
         if (node.inode.type !== 'directory') problem = 'not-a-directory';
         else if (name === '..') {
@@ -195,7 +197,9 @@ export abstract class TreeView implements RootView {
           if (child?.inode.type === 'symlink' && (follow === 'all' || pending.length > 0)) {
             if (++links <= MAX_LINKS) {
               if (child.inode.link.startsWith('/')) node = this.root;
-              for (const part of components(child.inode.link)) pending.push(part);
+              const target = components(child.inode.link);
+              this.detours += target.length;
+              for (const part of target) pending.push(part);
               continue;
             }
             problem = 'loop';

@@ -7,7 +7,7 @@ import { displayText } from '../base/bytes.ts';
 import type { LayerHardLink, LayerIndex, LayerNode } from './layer-entry.ts';
 import { baseName, parentOf, type RootPath } from './path.ts';
 import type { RootView } from './root-view.ts';
-import { impliedDirectory, isAttached, pathOf, TreeNode, TreeView, type Inode } from './tree.ts';
+import { impliedDirectory, isAttached, pathOf, TreeNode, TreeView, type Found, type Inode } from './tree.ts';
 import { isAufsLinkTarget } from './whiteout.ts';
 
 /**
@@ -16,12 +16,12 @@ import { isAufsLinkTarget } from './whiteout.ts';
  */
 export function mergeLayers(layers: readonly LayerIndex[]): RootView {
   const view = new MergedView();
-  for (const layer of layers) view.apply(layer);
+  for (const [number, layer] of layers.entries()) view.apply(layer, number + 1);
   return view;
 }
 
-/** Path components looked up in one merge; an image of 10^6 entries ten levels deep needs 10^7. */
-const MAX_STEPS = 200_000_000;
+/** Components of link targets in one merge; 10^6 entries through `lib -> usr/lib` are 2 * 10^6. */
+const MAX_DETOURS = 10_000_000;
 const NOTHING: ReadonlyMap<string, TreeNode> = new Map();
 
 class MergedView extends TreeView {
@@ -32,24 +32,20 @@ class MergedView extends TreeView {
     super(impliedDirectory(0));
   }
 
-  apply(layer: LayerIndex): void {
-    const step = new LayerStep();
+  apply(layer: LayerIndex, number: number): void {
+    const step = new LayerStep(number);
     const what = `Layer ${layer.digest.algorithm}:${layer.digest.hex}`;
     for (const entry of layer.entries) {
-      switch (entry.type) {
-        case 'whiteout':
-        case 'opaque':
-          this.#remove(entry.path, entry.type, step);
-          break;
-        case 'hardlink':
-          this.#putLink(entry, step, what);
-          break;
-        default:
-          if (isAufsLinkTarget(entry.path)) step.aufsLinkTargets.set(entry.path, entry);
-          else this.#put(entry.path, entry, step, what);
-      }
-      if (this.steps > MAX_STEPS)
-        throw new OnlayError('LIMIT_EXCEEDED', `${what} needs more than ${MAX_STEPS} path lookups to merge`);
+      if (entry.type === 'whiteout' || entry.type === 'opaque')
+        this.#remove(entry.path, entry.type, step, what);
+      else if (entry.type === 'hardlink') this.#putLink(entry, step, what);
+      else if (isAufsLinkTarget(entry.path)) step.aufsLinkTargets.set(entry.path, entry);
+      else this.#put(entry.path, entry, step, what);
+      if (this.detours > MAX_DETOURS)
+        throw new OnlayError(
+          'LIMIT_EXCEEDED',
+          `${what} leads its paths through too many and too long symlinks`,
+        );
     }
   }
 
@@ -101,10 +97,7 @@ class MergedView extends TreeView {
   #directory(path: RootPath, mtime: number, what: string): TreeNode {
     const found = this.find(parentOf(path), 'all');
     let { node } = found;
-    if (found.problem !== undefined || node.inode.type !== 'directory') {
-      const why = found.problem === 'loop' ? 'too many symlinks' : 'something that is not a directory';
-      throw new OnlayError('ARCHIVE_INVALID', `${what}: ${displayText(path)} is below ${why}`);
-    }
+    requireDirectory(path, found, what);
     for (const name of found.missing) {
       const child = new TreeNode(node, name, impliedDirectory(mtime));
       (node.children ??= new Map()).set(name, child);
@@ -114,10 +107,12 @@ class MergedView extends TreeView {
   }
 
   /** Removes what lower layers have at or in `path`; what this layer has put there stays, whatever came first. */
-  #remove(path: RootPath, kind: 'whiteout' | 'opaque', step: LayerStep): void {
-    const { node, exists } = this.find(path, kind === 'opaque' ? 'all' : 'parents');
+  #remove(path: RootPath, kind: 'whiteout' | 'opaque', step: LayerStep, what: string): void {
+    const found = this.find(path, kind === 'opaque' ? 'all' : 'parents');
+    const { node, exists, problem } = found;
+    if (problem === 'loop') requireDirectory(path, found, what);
     if (!exists) return;
-    if (kind === 'opaque' || step.touched.has(node)) this.steps += step.prune(node);
+    if (kind === 'opaque' || step.hasTouched(node)) step.prune(node);
     else node.parent?.children?.delete(node.name);
   }
 
@@ -139,32 +134,42 @@ class MergedView extends TreeView {
   }
 }
 
+function requireDirectory(path: RootPath, { node, problem }: Found, what: string): void {
+  if (problem === undefined && node.inode.type === 'directory') return;
+  const why = problem === 'loop' ? 'too many symlinks' : 'something that is not a directory';
+  throw new OnlayError('ARCHIVE_INVALID', `${what}: ${displayText(path)} is below ${why}`);
+}
+
 /** What is remembered while one layer is applied. */
 class LayerStep {
-  /** Nodes that come from this layer, and all directories above them: whiteouts do not reach them. */
-  readonly touched = new Set<TreeNode>();
+  readonly #number: number;
   /** Directories in which nothing of a lower layer is left. */
   readonly #pruned = new Set<TreeNode>();
   readonly aufsLinkTargets = new Map<RootPath, LayerNode>();
 
-  touch(node: TreeNode): void {
-    for (let at: TreeNode | undefined = node; at && !this.touched.has(at); at = at.parent)
-      this.touched.add(at);
+  constructor(number: number) {
+    this.#number = number;
   }
 
-  /** Removes everything below `directory` that is not of this layer; says how many nodes it looked at. */
-  prune(directory: TreeNode): number {
+  /** Marks what this layer puts, and all directories above it: whiteouts do not reach them. */
+  touch(node: TreeNode): void {
+    for (let at: TreeNode | undefined = node; at && !this.hasTouched(at); at = at.parent)
+      at.layer = this.#number;
+  }
+
+  hasTouched(node: TreeNode): boolean {
+    return node.layer === this.#number;
+  }
+
+  /** Removes everything below `directory` that is not of this layer. */
+  prune(directory: TreeNode): void {
     const open = [directory];
-    let visited = 0;
     for (let at = open.pop(); at !== undefined; at = open.pop()) {
       if (this.#pruned.has(at)) continue;
       this.#pruned.add(at);
-      for (const [name, child] of at.children ?? NOTHING) {
-        visited++;
-        if (this.touched.has(child)) open.push(child);
+      for (const [name, child] of at.children ?? NOTHING)
+        if (this.hasTouched(child)) open.push(child);
         else at.children?.delete(name);
-      }
     }
-    return visited;
   }
 }

@@ -30,6 +30,11 @@ export function meaningOf(path: RootPath, what: string): EntryMeaning {
 const CONTENT: EntryMeaning = { kind: 'content' };
 const AUFS: EntryMeaning = { kind: 'aufs' };
 
+/** True for names that no file of an image can have, because a layer would take them for deletions. */
+export function isWhiteoutName(path: RootPath): boolean {
+  return baseName(path).startsWith(PREFIX);
+}
+
 /** The entry that removes `path`. */
 export function whiteoutPath(path: RootPath): RootPath {
   return joinPath(parentOf(path), `${PREFIX}${baseName(path)}`);

@@ -8,8 +8,10 @@ import { TAR_END, tarHeader, tarPadding, type TarInput } from '../archive/tar-wr
 import type { ChangeSet, NewNode } from './change-set.ts';
 import { baseName, joinPath, parentOf, type RootPath } from './path.ts';
 import type { RootView } from './root-view.ts';
-import { whiteoutPath } from './whiteout.ts';
+import { isWhiteoutName, whiteoutPath } from './whiteout.ts';
 import { layerXattrs } from './xattrs.ts';
+
+export { sealLayer, type LayerCompression, type SealedLayer } from './seal-layer.ts';
 
 export interface WriteLayerOptions {
   /** Later modification times are set back to this one; seconds since 1970. */
@@ -45,9 +47,12 @@ function layerEntries(changeSet: ChangeSet, base: RootView): LayerTarEntry[] {
     for (const name of others) entries.push(linkEntry(name, first, node));
   }
   const hidden = removals.filter((path) => base.lookup(path)?.path === path);
+  const named = [...puts.keys(), ...[...links.values()].flat()];
+  const parents = [...parentsOf([...named, ...hidden], puts)];
+  for (const path of [...named, ...parents])
+    if (isWhiteoutName(path)) throw impossible(path, 'has a name that means a deletion in a layer');
   for (const path of hidden) entries.push(whiteoutEntry(path));
-  const changed = [...puts.keys(), ...[...links.values()].flat(), ...hidden];
-  for (const path of parentsOf(changed, puts)) entries.push(parentEntry(path, base));
+  for (const path of parents) entries.push(parentEntry(path, base));
   return entries;
 }
 

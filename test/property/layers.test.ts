@@ -1,7 +1,7 @@
 // Whatever is done to a draft: its changes, written as a layer, read back and merged, give the tree of the draft.
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { fromByteString } from '../../src/base/bytes.ts';
 import { hasCode } from '../../src/errors.ts';
 import type { NewNode } from '../../src/rootfs/change-set.ts';
@@ -76,7 +76,7 @@ const operation: fc.Arbitrary<Operation> = fc.oneof(
 );
 const rounds = fc.array(fc.array(operation, { minLength: 1, maxLength: 20 }), { minLength: 2, maxLength: 3 });
 
-void test('a layer written from a draft gives the tree of the draft', async () => {
+test('a layer written from a draft gives the tree of the draft', async () => {
   await fc.assert(
     fc.asyncProperty(rounds, async (rounds) => {
       const layers: LayerIndex[] = [];
@@ -97,7 +97,7 @@ void test('a layer written from a draft gives the tree of the draft', async () =
   );
 });
 
-void test('putting again what is there changes nothing', async () => {
+test('putting again what is there changes nothing', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(operation, { maxLength: 30 }), async (operations) => {
       const first = createDraft(mergeLayers([]));
