@@ -19,7 +19,7 @@ export interface TlsMaterial {
   /** Equal for equal material: connections may be shared. */
   readonly fingerprint: string;
   readonly verify: boolean;
-  /** Built when the first https connection needs it. */
+  /** Built anew with every call. */
   context(): SecureContext;
 }
 
@@ -40,17 +40,16 @@ export async function tlsMaterial(
 ): Promise<TlsMaterial> {
   const own = await hostCertificates(host, environment);
   const named = await Promise.all(settings.caFiles.map((path) => requiredFile(path, environment)));
-  const authorities = new Set(rootCertificates.map(normalize));
-  for (const pem of await systemAuthorities(environment, log)) authorities.add(pem);
-  for (const pem of [...own.authorities, ...named.flat()]) authorities.add(pem);
-  const ca = [...authorities];
+  const listed = [...(await systemAuthorities(environment, log)), ...own.authorities, ...named.flat()];
+  const authorities = new Map(listed.map((pem) => [unbroken(pem), pem]));
+  // Node's own and the system's are mostly the same, with lines of other lengths
+  for (const pem of rootCertificates) authorities.delete(unbroken(pem));
   const hash = createHash('sha256').update(String(settings.insecure));
-  for (const pem of [...ca, ...own.certificates, ...own.keys]) hash.update(pem);
-  let context: SecureContext | undefined;
+  for (const pem of [...authorities.keys(), ...own.certificates, ...own.keys]) hash.update(pem);
   return {
     fingerprint: hash.digest('hex'),
     verify: !settings.insecure,
-    context: () => (context ??= buildContext(ca, own, host, log)),
+    context: () => buildContext([...authorities.values()], own, host, log),
   };
 }
 
@@ -60,21 +59,33 @@ interface HostCertificates {
   readonly keys: readonly string[];
 }
 
-function buildContext(ca: readonly string[], own: HostCertificates, host: string, log: Log): SecureContext {
-  const client = own.certificates.length > 0 && { cert: [...own.certificates], key: [...own.keys] };
-  const create = (ca: readonly string[]): SecureContext => createSecureContext({ ca: [...ca], ...client });
+function buildContext(
+  authorities: readonly string[],
+  own: HostCertificates,
+  host: string,
+  log: Log,
+): SecureContext {
+  const client = own.certificates.length > 0 ? { cert: [...own.certificates], key: [...own.keys] } : {};
   try {
-    return create(ca);
+    const context = createSecureContext(client);
+    // adding to Node's roots takes a quarter of the time of parsing them all again
+    const { addCACert } = context.context as { addCACert?: (this: unknown, pem: string) => void };
+    if (!addCACert) return createSecureContext({ ...client, ca: [...rootCertificates, ...authorities] });
+    let unreadable = 0;
+    for (const pem of authorities)
+      try {
+        addCACert.call(context.context, pem);
+      } catch {
+        unreadable++;
+      }
+    if (unreadable > 0) log.warn('certificates of the bundle cannot be read', { count: unreadable });
+    return context;
   } catch (cause) {
-    const readable = ca.filter(isCertificate);
-    if (readable.length === ca.length)
-      throw new OnlayError(
-        'CONFIG_INVALID',
-        `Cannot use the client certificate for ${host}: ${messageOf(cause)}`,
-        { cause },
-      );
-    log.warn('certificates of the bundle cannot be read', { count: ca.length - readable.length });
-    return create(readable);
+    throw new OnlayError(
+      'CONFIG_INVALID',
+      `Cannot use the client certificate for ${host}: ${messageOf(cause)}`,
+      { cause },
+    );
   }
 }
 
@@ -167,12 +178,10 @@ async function requiredFile(path: string, environment: Environment): Promise<rea
 }
 
 function certificatesIn(bytes: Uint8Array): string[] {
-  const text = Buffer.from(bytes).toString('latin1');
-  return (text.match(/-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g) ?? []).map(normalize);
+  const text = Buffer.from(bytes).toString('latin1').replaceAll('\r', '');
+  return text.match(/-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g) ?? [];
 }
 
-// Node's roots and the system's bundle hold mostly the same certificates; equal text lets the set drop the copies
-function normalize(pem: string): string {
-  const body = pem.replace(/-----[A-Z ]+-----|\s+/g, '');
-  return `-----BEGIN CERTIFICATE-----\n${body.replace(/.{64}/g, '$&\n').trimEnd()}\n-----END CERTIFICATE-----\n`;
+function unbroken(pem: string): string {
+  return pem.replaceAll('\n', '');
 }

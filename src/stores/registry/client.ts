@@ -198,11 +198,14 @@ export class RegistryClient {
     };
     const follow = (): Promise<Answer> =>
       followRedirects(exchange(), send, { reach: () => this.reachBeside(), doing: call.doing });
+    const tried = this.base().protocol;
     try {
       return await follow();
     } catch (error) {
-      const undecided = this.endpoint.scheme === 'local' && this.host.scheme === undefined;
-      if (!undecided || !(error instanceof ExchangeFailure) || !speaksPlain(error)) throw error;
+      // another request may have found out meanwhile
+      const mayBePlain =
+        this.endpoint.scheme === 'local' && tried === 'https:' && this.host.scheme !== 'https';
+      if (!mayBePlain || !(error instanceof ExchangeFailure) || !speaksPlain(error)) throw error;
       return this.#tryPlain(follow, error);
     }
   }

@@ -3,19 +3,24 @@
 import { lookup as dnsLookup, type LookupAddress } from 'node:dns';
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { LookupFunction, Socket } from 'node:net';
+import type { SecureContext } from 'node:tls';
 import type { buildConnector } from 'undici';
 import { literalAddress, mayReach, type Reach } from './address.ts';
-import type { TlsMaterial } from './certificates.ts';
 import { asFailure, ExchangeFailure } from './failure.ts';
 import { proxyAuthorization } from './proxy.ts';
+
+export interface TlsOptions {
+  readonly secureContext: SecureContext;
+  readonly rejectUnauthorized: boolean;
+}
 
 export interface ConnectOptions {
   readonly reach: Reach;
   readonly proxy: URL | undefined;
   /** Of the host that is connected to; undefined for plain http. */
-  readonly tls: TlsMaterial | undefined;
+  readonly tls: TlsOptions | undefined;
   /** Of an https proxy. */
-  readonly proxyTls: TlsMaterial | undefined;
+  readonly proxyTls: TlsOptions | undefined;
   readonly timeoutMs: number;
   /** Called with the address of each direct connection. */
   readonly onAddress: (address: string) => unknown;
@@ -28,9 +33,9 @@ export function connector(build: Build, options: ConnectOptions): buildConnector
   const { tls, proxy, reach } = options;
   const base = build({
     timeout: options.timeoutMs,
-    ...(tls && { secureContext: tls.context(), rejectUnauthorized: tls.verify }),
+    ...tls,
     ...(reach !== 'any' && { lookup: guardedLookup(reach) }),
-  } as buildConnector.BuildOptions);
+  });
   return (target, callback) => {
     const fail = (error: unknown): void => callback(connectFailure(error), null);
     const done: buildConnector.Callback = (...[error, socket]) => {
@@ -58,7 +63,7 @@ function guardedLookup(reach: Reach): LookupFunction {
     dnsLookup(hostname, { ...options, all: true }, (error, addresses: LookupAddress[]) => {
       const bad = error ? undefined : addresses.find(({ address }) => !mayReach(address, reach));
       const first = addresses?.[0];
-      if (error || bad || !first) callback(bad ? forbidden(bad.address) : (error as Error), []);
+      if (error || bad || !first) callback(bad ? forbidden(bad.address) : error, []);
       else if (options.all) callback(null, addresses);
       else callback(null, first.address, first.family);
     });
@@ -99,10 +104,7 @@ async function openTunnel(
         host: authority,
         ...(authorization !== undefined && { 'proxy-authorization': authorization }),
       },
-      ...(options.proxyTls && {
-        secureContext: options.proxyTls.context(),
-        rejectUnauthorized: options.proxyTls.verify,
-      }),
+      ...options.proxyTls,
     });
     tunnel.once('connect', (answer: IncomingMessage, socket: Socket) => {
       if (answer.statusCode === 200) return resolve(socket);

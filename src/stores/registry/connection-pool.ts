@@ -1,10 +1,11 @@
 // Connections, tokens and what is known about hosts: one pool per process, shared by all stores, so that a host is asked
 // for a token once and keep-alive works from image to image. undici is loaded when the first request is made.
+import type { SecureContext } from 'node:tls';
 import type { Pool } from 'undici';
 import { addressKind, isLoopbackHost, type AddressKind, type Reach } from './address.ts';
 import { tlsMaterial, type TlsMaterial } from './certificates.ts';
 import { systemClock, type Clock } from './clock.ts';
-import { connector } from './connect.ts';
+import { connector, type TlsOptions } from './connect.ts';
 import { Host } from './host.ts';
 import { TokenCache } from './token-cache.ts';
 import type { TransportOptions } from './transport.ts';
@@ -20,6 +21,7 @@ export class ConnectionPool implements AsyncDisposable {
   readonly #hosts = new Map<string, Host>();
   readonly #pools = new Map<string, Pool>();
   readonly #addresses = new Map<string, AddressKind>();
+  readonly #contexts = new Map<string, SecureContext>();
   readonly #tls = new WeakMap<object, Map<string, Promise<TlsMaterial>>>();
 
   constructor(options: { readonly clock?: Clock } = {}) {
@@ -55,14 +57,23 @@ export class ConnectionPool implements AsyncDisposable {
       connect: connector(undici.buildConnector, {
         reach,
         proxy,
-        tls: origin.startsWith('https:') ? (tls ?? proxyTls) : undefined,
-        proxyTls,
+        tls: origin.startsWith('https:') ? this.#tlsOptions(tls ?? proxyTls) : undefined,
+        proxyTls: this.#tlsOptions(proxyTls),
         timeoutMs: isLoopbackHost(url.hostname) ? LOCAL_CONNECT_MS : CONNECT_MS,
         onAddress: (address) => this.#addresses.set(url.host, addressKind(address)),
       }),
     });
     this.#pools.set(key, pool);
     return pool;
+  }
+
+  // hosts without certificates of their own share one context
+  #tlsOptions(material: TlsMaterial | undefined): TlsOptions | undefined {
+    if (!material) return undefined;
+    const { fingerprint, verify } = material;
+    let secureContext = this.#contexts.get(fingerprint);
+    if (!secureContext) this.#contexts.set(fingerprint, (secureContext = material.context()));
+    return { secureContext, rejectUnauthorized: verify };
   }
 
   #material(host: string, options: TransportOptions): Promise<TlsMaterial> {

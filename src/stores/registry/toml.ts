@@ -56,7 +56,7 @@ function openTable(root: TomlTable, line: string, fail: (why: string) => never):
   const list = (parent[last] ??= []);
   if (!Array.isArray(list)) return fail(`${last} is no list of tables`);
   const table = emptyTable();
-  (list as TomlTable[]).push(table);
+  list.push(table);
   return table;
 }
 

@@ -1,0 +1,104 @@
+// Debian's docker-registry (distribution 2.8) as a second opinion beside the registry of these tests: on a free loopback
+// port, with its storage and log in a temporary directory. Nothing is installed; where it is absent the caller is told.
+import { spawn, spawnSync } from 'node:child_process';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+export interface DockerRegistryOptions {
+  /** Content of an htpasswd file (bcrypt). */
+  readonly htpasswd?: string;
+  readonly token?: {
+    readonly realm: string;
+    readonly service: string;
+    readonly issuer: string;
+    readonly certificate: string;
+  };
+}
+
+export interface DockerRegistry extends AsyncDisposable {
+  readonly url: string;
+  readonly host: string;
+  readonly logPath: string;
+  stop(): Promise<void>;
+}
+
+export async function startDockerRegistry(
+  options: DockerRegistryOptions = {},
+): Promise<
+  { readonly registry: DockerRegistry } | { readonly registry: undefined; readonly reason: string }
+> {
+  if (spawnSync('docker-registry', ['--version'], { stdio: 'ignore' }).error)
+    return {
+      registry: undefined,
+      reason: 'docker-registry is not installed (Debian package docker-registry)',
+    };
+  const directory = mkdtempSync(join(tmpdir(), 'onlay-docker-registry-'));
+  const port = await freePort();
+  const logPath = join(directory, 'log');
+  writeFileSync(join(directory, 'config.yml'), JSON.stringify(config(directory, port, options)));
+  const log = openSync(logPath, 'w');
+  const child = spawn('docker-registry', ['serve', join(directory, 'config.yml')], {
+    stdio: ['ignore', log, log],
+  });
+  closeSync(log);
+  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  const stop = async (): Promise<void> => {
+    child.kill('SIGTERM');
+    await ended;
+    rmSync(directory, { recursive: true, force: true });
+  };
+  const url = `http://127.0.0.1:${port}`;
+  for (let tries = 0; !(await answers(url)); tries++) {
+    if (tries === 200 || child.exitCode !== null) {
+      const said = readFileSync(logPath, 'utf8').slice(-500);
+      await stop();
+      return { registry: undefined, reason: `docker-registry does not start: ${said}` };
+    }
+    await new Promise((resolve) => void setTimeout(resolve, 25));
+  }
+  return { registry: { url, host: `127.0.0.1:${port}`, logPath, stop, [Symbol.asyncDispose]: stop } };
+}
+
+// JSON is YAML
+function config(directory: string, port: number, { htpasswd, token }: DockerRegistryOptions): object {
+  if (htpasswd !== undefined) writeFileSync(join(directory, 'htpasswd'), htpasswd);
+  if (token) writeFileSync(join(directory, 'token.crt'), token.certificate);
+  const auth = token
+    ? {
+        token: {
+          realm: token.realm,
+          service: token.service,
+          issuer: token.issuer,
+          rootcertbundle: join(directory, 'token.crt'),
+        },
+      }
+    : htpasswd === undefined
+      ? undefined
+      : { htpasswd: { realm: 'test', path: join(directory, 'htpasswd') } };
+  return {
+    version: 0.1,
+    log: { level: 'info' },
+    storage: { filesystem: { rootdirectory: join(directory, 'storage') }, delete: { enabled: true } },
+    http: { addr: `127.0.0.1:${port}` },
+    ...(auth && { auth }),
+  };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise<void>((resolve) => void server.close(() => resolve()));
+  return port;
+}
+
+async function answers(url: string): Promise<boolean> {
+  try {
+    await fetch(`${url}/v2/`);
+    return true;
+  } catch {
+    return false;
+  }
+}
