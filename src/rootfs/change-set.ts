@@ -2,7 +2,7 @@
 import type { NodeType } from './root-view.ts';
 import type { RootPath } from './path.ts';
 
-/** Something to be written. `hardLink` names another path of the same change set that holds the content. */
+/** Something to be written. */
 export interface NewNode {
   readonly type: NodeType;
   readonly mode: number;
@@ -20,6 +20,7 @@ export interface NewNode {
 
 export type Change =
   | { readonly kind: 'put'; readonly path: RootPath; readonly node: NewNode }
+  /** A hard link to `target`, which is a put of the same change set. */
   | { readonly kind: 'link'; readonly path: RootPath; readonly target: RootPath }
   /** A whiteout: `path` exists below and shall not. Covers everything under a directory. */
   | { readonly kind: 'remove'; readonly path: RootPath };

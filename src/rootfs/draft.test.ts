@@ -85,6 +85,14 @@ const CASES: Readonly<Record<string, Case>> = {
     },
     changes: ['put bin', 'put bin/a'],
   },
+  'what a replaced symlink led to is not in its place': {
+    run: (draft) => {
+      draft.put('bin', directory());
+      draft.put('bin/a', text('one'));
+      draft.remove('usr/bin/a');
+    },
+    changes: ['put bin', 'put bin/a', 'remove usr/bin/a'],
+  },
   'removals cover what is below': { run: (draft) => draft.remove('tree'), changes: ['remove tree'] },
   'a symlink is removed, not what it leads to': {
     run: (draft) => draft.remove('bin'),

@@ -39,7 +39,7 @@ export interface IndexLayerOptions {
   readonly size: number;
   /** Of the image's configuration: digest of the uncompressed bytes. */
   readonly diffId?: LayerDigest;
-  /** Which contents are kept. */
+  /** Which contents are kept. `path` is as the layer spells it: symlinks of lower layers are not known yet. */
   readonly captures: (path: RootPath, size: number) => boolean;
   readonly inspectors: readonly Inspector[];
   /** Names captures and inspectors; recorded in the index. */
@@ -51,7 +51,7 @@ export interface IndexLayerOptions {
   readonly onBytes?: (bytes: number) => void;
 }
 
-/** Models of hundreds of GB live in layers, but nothing of them is held, so the limit only stops the endless. */
+/** Nothing of a layer's size is held, so this only stops what never ends. */
 const MAX_SIZE = 256 * 1024 ** 3;
 
 /**

@@ -37,7 +37,8 @@ export interface RootView {
   follow(path: string): RootNode | undefined;
   /**
    * The path with every parent component resolved through symlinks, the last kept as it is; also for paths that do not
-   * exist (missing parents are kept as spelled). This is where something written to `path` lands.
+   * exist (missing parents are kept as spelled). This is where something written to `path` lands. Never throws: below
+   * a file or a loop of symlinks, where nothing can land, the rest is kept as spelled.
    */
   resolve(path: string): RootPath;
   /** Names in a directory (followed), sorted by byte; empty if it is not a directory. */
@@ -46,7 +47,7 @@ export interface RootView {
   readable(path: string): boolean;
   /** Content of a file (followed); undefined if there is none. Throws INTERNAL if it exists but was not kept. */
   read(path: string): Uint8Array | undefined;
-  /** Everything at and below `path` (not followed below), parents first, sorted by byte. */
+  /** Everything at `path` (followed) and below it (not followed), parents first, sorted by the bytes of whole paths. */
   walk(path: string): Iterable<RootNode>;
   /** All paths of the inode of `path`, sorted; one element for a file without other hard links. */
   hardLinks(path: string): readonly RootPath[];

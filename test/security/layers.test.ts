@@ -1,6 +1,6 @@
-// Hostile layers: each test is named for its number in the catalogue of hostile inputs (docs/threat-model.md), L17 to
-// L25. Nothing is extracted here, so nothing can escape; what must hold is that the tree we see is the one runtimes see,
-// and that the layer we write creates nothing elsewhere when it is extracted.
+// Hostile layers: each test is named for its number in the catalogue of hostile inputs, L17 to L25. Nothing is extracted
+// here, so nothing can escape; what must hold is that the tree we see is the one runtimes see, and that the layer we
+// write creates nothing elsewhere when it is extracted.
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { gzipSync } from 'node:zlib';
