@@ -29,7 +29,7 @@ export interface LayerNote {
   /** What was done, for `history`; the mark of our layers is put before it. */
   readonly createdBy: string;
   readonly comment: string;
-  /** RFC 3339 (`createdText`); absent: the image keeps its own. */
+  /** RFC 3339; absent: the image keeps its own. */
   readonly created?: string;
   /** More manifest annotations; ignored where the family has none. Names start with "dev.onlay." to be removable. */
   readonly annotations?: Readonly<Record<string, string>>;
@@ -61,17 +61,6 @@ export function appendLayer(image: Image, layer: NewLayer, note: LayerNote): App
     serialize(extendManifest(image.manifest, config.descriptor, layerDescriptor, note)),
   );
   return { config, manifest, layerDescriptor, image: reread(image, config, manifest) };
-}
-
-/** Seconds since 1970 as configs write them: "2024-02-29T12:00:00Z". */
-export function createdText(epoch: number): string {
-  return new Date(epoch * 1000).toISOString().replace(/\.000Z$/, 'Z');
-}
-
-/** `created` of a config in whole seconds since 1970; undefined where it is missing or no date. */
-export function createdEpoch(config: ImageConfig): number | undefined {
-  const time = Date.parse(config.created ?? '');
-  return Number.isNaN(time) || time < 0 ? undefined : Math.floor(time / 1000);
 }
 
 function describeLayer(manifest: ImageManifest, layer: NewLayer, record: lineage.PatchRecord): Descriptor {

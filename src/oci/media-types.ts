@@ -89,8 +89,3 @@ export function layerMediaType(family: MediaFamily, compression: LayerCompressio
   if (family === 'oci') return compression === 'none' ? OCI_LAYER : `${OCI_LAYER}+${compression}`;
   return compression === 'none' ? DOCKER_LAYER : `${DOCKER_LAYER}.${compression}`;
 }
-
-/** in-toto statements, as BuildKit's attestation manifests hold them. */
-export function isAttestationType(mediaType: string): boolean {
-  return mediaType === 'application/vnd.in-toto+json';
-}
