@@ -7,13 +7,22 @@ import { PassThrough } from 'node:stream';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { gunzipSync, gzipSync } from 'node:zlib';
-import { layerOf, putBytes, putImage, tarOf, type TarEntry } from '../../../test/support/images.ts';
+import {
+  documentOf,
+  layerOf,
+  putBytes,
+  putImage,
+  tarOf,
+  type TarEntry,
+} from '../../../test/support/images.ts';
+import { MemoryStore } from '../../../test/support/memory-store.ts';
 import { OnlayError } from '../../errors.ts';
 import { readTarBytes } from '../../archive/tar-read.ts';
 import { digestOf } from '../../oci/digest.ts';
 import { readImage } from '../../oci/image.ts';
 import type { ImageStore } from '../../oci/image-store.ts';
-import { makeDescriptor } from '../../oci/manifest.ts';
+import { makeDescriptor, type JsonObject } from '../../oci/manifest.ts';
+import { OCI_INDEX } from '../../oci/media-types.ts';
 import { validateImage } from '../../oci/validate.ts';
 import { fileEnds, streamEnds } from './ends.ts';
 import { ArchiveStore } from './index.ts';
@@ -293,6 +302,73 @@ test('a layer that is not its diff ID is found while it is read', async () => {
     },
     { code: 'DIGEST_MISMATCH' },
   );
+});
+
+test('of an index only the platforms that were saved are seen', async () => {
+  const folder = new MemoryStore();
+  const small = await layerOf([{ name: 'b', content: 'b' }]);
+  const child = async (architecture: string): Promise<JsonObject> => ({
+    ...(await putImage(folder, { layers: [small], config: { architecture } })).descriptor.raw,
+    platform: { os: 'linux', architecture },
+  });
+  const [amd64, arm64, s390x] = [await child('amd64'), await child('arm64'), await child('s390x')];
+  const attestation = {
+    ...s390x,
+    platform: { os: 'unknown', architecture: 'unknown' },
+    annotations: {
+      'vnd.docker.reference.type': 'attestation-manifest',
+      'vnd.docker.reference.digest': s390x['digest'],
+    },
+  };
+  const missing = {
+    ...arm64,
+    digest: digestOf(Buffer.from('missing')),
+    platform: { os: 'linux', architecture: 'ppc64le' },
+  };
+  const index = documentOf(OCI_INDEX, {
+    schemaVersion: 2,
+    mediaType: OCI_INDEX,
+    manifests: [amd64, arm64, missing, s390x, attestation],
+    x: 1,
+  });
+  await folder.putDocument(index);
+  const save = async (without: readonly JsonObject[]): Promise<ImageStore> => {
+    const left = new Set(without.map(({ digest }) => digest));
+    const blobs = [
+      ...folder.blobs,
+      ...[...folder.documents].map(([digest, { bytes }]) => [digest, bytes] as const),
+    ];
+    const content = {
+      schemaVersion: 2,
+      manifests: [
+        { ...index.descriptor.raw, annotations: { 'io.containerd.image.name': 'docker.io/library/app:1' } },
+      ],
+    };
+    const file = fresh();
+    const entries = blobs
+      .filter(([digest]) => !left.has(digest))
+      .map(([digest, bytes]) => ({ name: `blobs/${digest.replace(':', '/')}`, content: bytes }));
+    await writeFile(
+      file,
+      await tarOf([
+        { name: 'oci-layout', content: '{"imageLayoutVersion":"1.0.0"}' },
+        { name: 'index.json', content: JSON.stringify(content) },
+        ...entries,
+      ]),
+    );
+    return openFile(file);
+  };
+  await using several = await save([s390x]);
+  const document = await several.resolve({ tag: 'app:1' });
+  assert.deepEqual(JSON.parse(Buffer.from(document.bytes).toString()), {
+    schemaVersion: 2,
+    mediaType: OCI_INDEX,
+    manifests: [amd64, arm64],
+    x: 1,
+  });
+  assert.deepEqual(await validateImage(several, document, { deep: true }), []);
+  await using one = await save([s390x, arm64]);
+  assert.equal((await one.resolve({ tag: 'app:1' })).descriptor.digest, amd64['digest']);
 });
 
 async function written(name: string, style: 'oci' | 'docker' = 'docker'): Promise<Uint8Array> {

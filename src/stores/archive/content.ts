@@ -4,8 +4,16 @@
 import type { FileHandle } from 'node:fs/promises';
 import { collect } from '../../base/streams.ts';
 import { OnlayError } from '../../errors.ts';
-import type { Digest } from '../../oci/digest.ts';
-import { MAX_DOCUMENT_SIZE, parseDocument } from '../../oci/manifest.ts';
+import { digestOf, type Digest } from '../../oci/digest.ts';
+import {
+  MAX_DOCUMENT_SIZE,
+  makeDescriptor,
+  parseDocument,
+  serialize,
+  type Descriptor,
+} from '../../oci/manifest.ts';
+import { isIndexType, isManifestType } from '../../oci/media-types.ts';
+import { attestationSubject } from '../../oci/platform.ts';
 import { verifyBytes } from '../../oci/verify.ts';
 import { readRange } from '../file-range.ts';
 import { fullName, namesOf, type Named } from '../image-names.ts';
@@ -64,8 +72,35 @@ async function readLayout(tar: TarFile): Promise<ArchiveContent> {
     `${tar.what}: ${INDEX_FILE}`,
   );
   const find = (digest: Digest): Range | undefined => tar.index.get(`blobs/${digest.replace(':', '/')}`);
-  const images = index.manifests.map((descriptor) => ({ descriptor, names: namesOf(descriptor) }));
-  return { images: await addRepoTags(tar, images, find), made: new Map(), find };
+  const made = new Map<Digest, Uint8Array>();
+  const images: Named[] = [];
+  for (const descriptor of index.manifests) {
+    const whole = isIndexType(descriptor.mediaType)
+      ? await withoutMissing(tar, descriptor, find, made)
+      : descriptor;
+    images.push({ descriptor: whole, names: namesOf(descriptor) });
+  }
+  return { images: await addRepoTags(tar, images, find), made, find };
+}
+
+// Docker with containerd's image store saves the index of an image whole, but of its platforms those it has: then the
+// image is the one platform that is there, or an index that is made of those
+async function withoutMissing(
+  tar: TarFile,
+  descriptor: Descriptor,
+  find: ArchiveContent['find'],
+  made: Map<Digest, Uint8Array>,
+): Promise<Descriptor> {
+  const parsed = await readDocument(tar, descriptor, find);
+  if (parsed?.kind !== 'index') return descriptor;
+  const present = parsed.manifests.filter(({ digest }) => find(digest));
+  if (present.length === parsed.manifests.length) return descriptor;
+  const listed = new Set<string>(present.map(({ digest }) => digest));
+  const kept = present.filter((child) => listed.has(attestationSubject(child) ?? child.digest));
+  if (kept.length === 1) return kept[0] as Descriptor;
+  const bytes = serialize({ ...parsed.raw, manifests: kept.map(({ raw }) => raw) });
+  made.set(digestOf(bytes), bytes);
+  return makeDescriptor(parsed.mediaType, digestOf(bytes), bytes.length);
 }
 
 // `docker save` may name an image in manifest.json only; the config tells which one is meant
@@ -81,28 +116,30 @@ async function addRepoTags(
   );
   const result: Named[] = [];
   for (const image of images) {
-    const { digest, size } = image.descriptor;
-    const range = find(digest);
-    const config = range && (await readConfigName(tar, image, range, { digest, size }));
+    const parsed = isManifestType(image.descriptor.mediaType)
+      ? await readDocument(tar, image.descriptor, find)
+      : undefined;
+    const config = parsed?.kind === 'manifest' ? `blobs/${parsed.config.digest.replace(':', '/')}` : '';
     const known = new Set(image.names.map((name) => fullName(name) ?? name));
-    const added = (tags.get(config ?? '') ?? []).filter((tag) => !known.has(fullName(tag) ?? tag));
+    const added = (tags.get(config) ?? []).filter((tag) => !known.has(fullName(tag) ?? tag));
     result.push({ ...image, names: [...image.names, ...added] });
   }
   return result;
 }
 
-async function readConfigName(
+/** A document of the archive; undefined when it is not there. */
+async function readDocument(
   tar: TarFile,
-  { descriptor }: Named,
-  range: Range,
-  expected: { digest: Digest; size: number },
-): Promise<string | undefined> {
+  descriptor: Descriptor,
+  find: ArchiveContent['find'],
+): Promise<ReturnType<typeof parseDocument> | undefined> {
+  const range = find(descriptor.digest);
+  if (!range) return undefined;
   const what = `${tar.what}: ${descriptor.digest}`;
   const bytes = await collect(readRange(tar.handle, range.start, range.size), {
     limit: MAX_DOCUMENT_SIZE,
     what,
   });
-  verifyBytes(bytes, expected, what);
-  const parsed = parseDocument({ descriptor, bytes });
-  return parsed.kind === 'manifest' ? `blobs/${parsed.config.digest.replace(':', '/')}` : undefined;
+  verifyBytes(bytes, descriptor, what);
+  return parseDocument({ descriptor, bytes });
 }
