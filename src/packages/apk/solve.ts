@@ -1,0 +1,570 @@
+// Which packages are installed after an upgrade: the choice that `apk upgrade [NAMES]` makes. A deduction without
+// backtracking: every required name has options; constraints take options away; a name whose options all need another
+// name requires that one too; when nothing more follows, one name is decided by preference and deduction goes on.
+// Verified against apk 2.14 (test/oracle/alpine-solver). The order in which the changes happen is change-order.ts.
+import { formatDependency, isSatisfied } from './dependencies.ts';
+import type { Dependency } from './dependencies.ts';
+import type { Candidate, Carrier, Tags, Universe } from './universe.ts';
+import { compareNames } from './installed.ts';
+import { compareVersions } from './version.ts';
+
+export interface SolveRequest {
+  readonly universe: Universe;
+  readonly world: readonly Dependency[];
+  readonly tags: Tags;
+  /** Names whose newest version is wanted; 'all': of everything. */
+  readonly upgrade: 'all' | ReadonlySet<string>;
+  /** What is not in `upgrade` changes only where it must: how apk upgrades itself first. */
+  readonly keepInstalled?: boolean;
+}
+
+export interface Solution {
+  /** Name → what carries it; undefined: decided to be carried by nothing. */
+  readonly chosen: ReadonlyMap<string, Carrier | undefined>;
+  /** Tag a chosen package is installed under. */
+  readonly tagOf: (candidate: Candidate) => string;
+  /** Why there is no solution, a sentence each; empty: it is one. */
+  readonly errors: readonly string[];
+  /** Why a candidate was not an option; undefined: it was one. */
+  readonly whyNot: (candidate: Candidate) => string | undefined;
+}
+
+export function solve(request: SolveRequest): Solution {
+  const solver = new Solver(request);
+  solver.run();
+  return solver.solution();
+}
+
+/** A candidate and what is known of it so far. */
+interface Option {
+  readonly candidate: Candidate;
+  selectable: boolean;
+  excludedBy: string | undefined;
+  /** Constraints it fails. */
+  conflicts: number;
+  upgrade: boolean;
+  /** What it depends on is to be upgraded too. */
+  spreads: boolean;
+  allowedTags: number;
+  tagAllowed: boolean;
+  tagPreferred: boolean;
+  /** install_if: all its conditions are decided and hold, or one is decided and does not. */
+  trigger: 'open' | 'met' | 'failed';
+  /** It was among the options when the requirements common to all options were last deduced. */
+  merged: boolean;
+  failed: boolean;
+  depth: number;
+}
+
+/** An option under one of its names. */
+interface Choice {
+  readonly option: Option;
+  readonly version: string;
+}
+
+interface Name {
+  readonly name: string;
+  readonly choices: readonly Choice[];
+  /** Names with a candidate that depends on this one, and with one whose install_if mentions it. */
+  readonly dependants: Set<Name>;
+  readonly triggers: Set<Name>;
+  /** Names of a higher rank are decided earlier, among equals those with the longer chain of dependencies below. */
+  rank: number;
+  depth: number;
+  required: number;
+  /** Must be decided, if only to nothing, because an install_if asks for its absence. */
+  needed: boolean;
+  decided: boolean;
+  choice: Choice | undefined;
+  /** Some option's install_if is met; none can be any more. */
+  triggered: boolean;
+  untriggerable: boolean;
+  hasOptions: boolean;
+  dependantsDecided: boolean;
+  checkDependencies: boolean;
+  checkTriggers: boolean;
+}
+
+class Solver {
+  readonly #request: SolveRequest;
+  readonly #names = new Map<string, Name>();
+  readonly #options = new Map<Candidate, Option>();
+  /** To be deduced from again, oldest first. */
+  readonly #dirty = new Set<Name>();
+  /** To be decided, newest last. */
+  readonly #waiting = new Set<Name>();
+  readonly #errors = new Set<string>();
+
+  constructor(request: SolveRequest) {
+    this.#request = request;
+  }
+
+  run(): void {
+    const world = [...this.#request.world].sort((a, b) => compareNames(a.name, b.name));
+    for (const { name } of world) this.#discover(name);
+    for (const dependency of world) this.#require(undefined, dependency);
+    for (;;) {
+      for (const name of this.#dirty) {
+        this.#dirty.delete(name);
+        this.#deduce(name);
+      }
+      const next = this.#next();
+      if (!next) break;
+      this.#decide(next);
+    }
+    this.#check(world);
+  }
+
+  solution(): Solution {
+    const carrier = ({ choice }: Name): Carrier | undefined =>
+      choice && { candidate: choice.option.candidate, version: choice.version };
+    return {
+      chosen: new Map(
+        [...this.#names].filter(([, name]) => name.decided).map(([key, name]) => [key, carrier(name)]),
+      ),
+      tagOf: (candidate) => {
+        const option = this.#options.get(candidate);
+        return option ? this.#request.tags.pick(option.allowedTags, candidate.tags) : '';
+      },
+      errors: [...this.#errors],
+      whyNot: (candidate) => {
+        const option = this.#options.get(candidate);
+        return option && !option.selectable ? option.excludedBy : undefined;
+      },
+    };
+  }
+
+  // --- the graph, as far as it can be reached from world
+
+  #discover(text: string): Name {
+    const known = this.#names.get(text);
+    if (known) return known;
+    const { universe } = this.#request;
+    const carriers = universe.carriers(text);
+    const name: Name = {
+      name: text,
+      choices: carriers.map(({ candidate, version }) => ({ option: this.#option(candidate), version })),
+      dependants: new Set(),
+      triggers: new Set(),
+      rank: 0,
+      depth: 0,
+      required: 0,
+      needed: false,
+      decided: false,
+      choice: undefined,
+      triggered: false,
+      untriggerable: carriers.every(({ candidate }) => candidate.installIf.length === 0),
+      hasOptions: false,
+      dependantsDecided: false,
+      checkDependencies: false,
+      checkTriggers: false,
+    };
+    this.#names.set(text, name);
+    for (const { option } of name.choices) {
+      const { depends } = option.candidate;
+      if (option.depth === -1) {
+        option.depth = 0;
+        for (const dependency of depends)
+          option.depth = Math.max(option.depth, this.#discover(dependency.name).depth + 1);
+      }
+      for (const dependency of depends) this.#discover(dependency.name).dependants.add(name);
+      name.depth = Math.max(name.depth, option.depth);
+    }
+    for (const triggered of universe.triggeredBy(text)) name.triggers.add(this.#discover(triggered));
+    // what the user asked for goes first, then names that only packages of that name carry, provided names last
+    const own = carriers.filter(({ candidate }) => candidate.name === text).length;
+    name.rank = (this.#isNamed(text) ? 3 : 0) + (own === carriers.length ? 2 : own > 0 ? 1 : 0);
+    return name;
+  }
+
+  #option(candidate: Candidate): Option {
+    const known = this.#options.get(candidate);
+    if (known) return known;
+    const untagged = this.#request.tags.bit('');
+    const preferred = candidate.empty || (candidate.tags & untagged) !== 0;
+    const option: Option = {
+      candidate,
+      selectable: true,
+      excludedBy: undefined,
+      conflicts: 0,
+      upgrade:
+        this.#isNamed(candidate.name) || candidate.provides.some((provided) => this.#isNamed(provided.name)),
+      spreads: false,
+      allowedTags: untagged,
+      tagAllowed: preferred || candidate.installed,
+      tagPreferred: preferred,
+      trigger: candidate.installIf.length === 0 ? 'failed' : 'open',
+      merged: false,
+      failed: false,
+      depth: -1,
+    };
+    this.#options.set(candidate, option);
+    return option;
+  }
+
+  #isNamed(name: string): boolean {
+    const { upgrade } = this.#request;
+    return upgrade !== 'all' && upgrade.has(name);
+  }
+
+  // --- constraints
+
+  /** `by` (undefined: world) depends on `dependency`. */
+  #require(by: Option | undefined, dependency: Dependency): void {
+    const name = this.#discover(dependency.name);
+    if (!dependency.conflict && ++name.required === 1) this.#becameRequired(name);
+    for (const choice of name.choices) {
+      const { option } = choice;
+      if (!satisfies(dependency, choice, by)) {
+        option.conflicts++;
+        if (option.selectable)
+          this.#exclude(
+            option,
+            `${by ? label(by.candidate) : 'world'} wants ${formatDependency(dependency)}`,
+          );
+      } else this.#inherit(option, by, dependency.tag);
+    }
+  }
+
+  #becameRequired(name: Name): void {
+    this.#enqueue(name);
+    this.#recheckTriggersOf(name);
+    this.#markDirty(name);
+  }
+
+  /** What is chosen because of `by` shares its tags and, in an upgrade of everything, its wish for the newest. */
+  #inherit(option: Option, by: Option | undefined, worldTag: string): void {
+    if (by) {
+      option.upgrade ||= by.spreads;
+      option.spreads ||= by.spreads;
+      option.allowedTags |= by.allowedTags;
+    } else {
+      const all = this.#request.upgrade === 'all';
+      option.upgrade ||= all;
+      option.spreads ||= all;
+      const tag = this.#request.tags.bit(worldTag);
+      option.allowedTags |= tag;
+      option.tagPreferred = (option.candidate.tags & tag) !== 0;
+    }
+    option.tagAllowed ||= (option.candidate.tags & option.allowedTags) !== 0;
+  }
+
+  #exclude(option: Option, why: string): void {
+    option.selectable = false;
+    option.excludedBy ??= why;
+    const { candidate } = option;
+    for (const name of [candidate.name, ...candidate.provides.map((provided) => provided.name)]) {
+      const known = this.#names.get(name);
+      if (known) this.#recheckDependantsOf(known);
+      if (known) this.#recheckTriggersOf(known);
+    }
+  }
+
+  #recheckDependantsOf(name: Name): void {
+    for (const dependant of name.dependants) {
+      dependant.checkDependencies = true;
+      this.#markDirty(dependant);
+    }
+  }
+
+  #recheckTriggersOf(name: Name): void {
+    for (const triggered of name.triggers) {
+      if (triggered.untriggerable) continue;
+      triggered.checkTriggers = true;
+      this.#markDirty(triggered);
+    }
+  }
+
+  #markDirty(name: Name): void {
+    if (!name.decided && (name.required > 0 || name.checkTriggers)) this.#dirty.add(name);
+  }
+
+  #enqueue(name: Name): void {
+    if (name.decided) return;
+    if (name.required > 0 || name.triggered || name.needed) this.#waiting.add(name);
+    else this.#waiting.delete(name);
+  }
+
+  // --- deduction
+
+  #deduce(name: Name): void {
+    const { checkDependencies, checkTriggers } = name;
+    name.checkDependencies = name.checkTriggers = false;
+    name.triggered = false;
+    name.untriggerable = true;
+    const group: Choice[] = [];
+    for (const choice of name.choices) {
+      const { option } = choice;
+      if (checkDependencies && option.selectable) this.#excludeIfUnmet(option);
+      if (!option.selectable) continue;
+      if (checkTriggers) this.#checkTrigger(option);
+      name.triggered ||= option.trigger === 'met';
+      name.untriggerable &&= option.trigger === 'failed';
+      if (name.required > 0) group.push(choice);
+    }
+    name.hasOptions = group.length > 1 || group.some(({ option }) => !option.tagAllowed);
+    if (group.length > 0) {
+      const members = new Set(group.map(({ option }) => option));
+      for (const { option } of name.choices) option.merged = members.has(option);
+      this.#requireCommon(group);
+      this.#excludeRivals(name, group);
+    }
+    name.dependantsDecided = [...name.dependants].every((dependant) => dependant.decided);
+    this.#enqueue(name);
+  }
+
+  #excludeIfUnmet(option: Option): void {
+    const unmet = option.candidate.depends.find((dependency) => !this.#satisfiable(option, dependency));
+    if (unmet)
+      this.#exclude(
+        option,
+        `${label(option.candidate)} needs ${formatDependency(unmet)}${this.#because(unmet)}`,
+      );
+  }
+
+  #satisfiable(by: Option, dependency: Dependency): boolean {
+    const name = this.#discover(dependency.name);
+    if (name.decided) return satisfies(dependency, name.choice, by);
+    if (name.required === 0 && dependency.conflict) return true;
+    return name.choices.some((choice) => choice.option.selectable && satisfies(dependency, choice, by));
+  }
+
+  #because(dependency: Dependency): string {
+    const name = this.#names.get(dependency.name);
+    if (!name || name.choices.length === 0) return ', which no package provides';
+    const best = name.choices.find((choice) => satisfies(dependency, choice, undefined));
+    if (!best) return `, which no package provides in that version`;
+    const why = best.option.excludedBy;
+    return why === undefined || why.length > 300 ? '' : `; ${why}`;
+  }
+
+  #checkTrigger(option: Option): void {
+    const conditions = option.candidate.installIf;
+    if (option.trigger === 'open') {
+      let state: Option['trigger'] = 'met';
+      for (const condition of conditions) {
+        const name = this.#discover(condition.name);
+        if (!name.decided) {
+          state = 'open';
+          if (condition.conflict) {
+            name.needed = true;
+            this.#enqueue(name);
+          }
+        }
+        if (name.decided && !satisfies(condition, name.choice, option)) state = 'failed';
+        if (state !== 'met') break;
+      }
+      option.trigger = state;
+    }
+    if (option.trigger === 'met')
+      for (const condition of conditions) {
+        const cause = this.#discover(condition.name).choice?.option;
+        if (cause) this.#inherit(option, cause, '');
+      }
+  }
+
+  /** What every option needs is needed; of a single option all that it needs. */
+  #requireCommon(group: readonly Choice[]): void {
+    const [first, ...others] = group as [Choice, ...Choice[]];
+    const rest = others.map(({ option }) => new Set(needed(option).map((dependency) => dependency.name)));
+    const done = new Set<string>();
+    for (const dependency of needed(first.option)) {
+      if (done.has(dependency.name) || !rest.every((names) => names.has(dependency.name))) continue;
+      done.add(dependency.name);
+      if (others.length === 0) {
+        this.#require(first.option, dependency);
+        continue;
+      }
+      const name = this.#discover(dependency.name);
+      if (name.required > 0) continue;
+      name.required++;
+      this.#becameRequired(name);
+      for (const { option } of name.choices) this.#inherit(option, first.option, '');
+    }
+  }
+
+  /** A name that all options carry leaves no room for candidates that carry it without carrying `name`. */
+  #excludeRivals(name: Name, group: readonly Choice[]): void {
+    const carried = group.map(({ option, version }) => carriedNames(option.candidate, name.name, version));
+    for (const [other] of carried[0] ?? []) {
+      if (other === name.name || !carried.every((names) => names.has(other))) continue;
+      const virtual = carried.some((names) => names.get(other) === '');
+      for (const { option, version } of this.#discover(other).choices) {
+        const { candidate } = option;
+        if (candidate.name === name.name || !option.selectable || (virtual && version === '')) continue;
+        if (
+          candidate.provides.some(
+            (provided) => provided.name === name.name || (virtual && provided.version === ''),
+          )
+        )
+          continue;
+        this.#exclude(option, `${name.name} is wanted, and whatever carries it also carries ${other}`);
+      }
+    }
+  }
+
+  // --- decision
+
+  /** A name whose dependants have all spoken and left one option goes first; else rank, depth and age decide. */
+  #next(): Name | undefined {
+    let best: Name | undefined;
+    for (const name of [...this.#waiting].reverse()) {
+      if (name.dependantsDecided && name.required > 0 && !name.hasOptions) return name;
+      if (!best || isBefore(name, best)) best = name;
+    }
+    return best;
+  }
+
+  #decide(name: Name): void {
+    let best: Choice | undefined;
+    if (name.required > 0 || name.triggered)
+      for (const choice of name.choices) {
+        const { option } = choice;
+        if (name.required === 0 && (option.trigger !== 'met' || !option.tagAllowed || !option.selectable))
+          continue;
+        if (!this.#isAutomatic(choice)) continue;
+        if (!best || this.#prefer(choice, best) > 0) best = choice;
+      }
+    if (!best) {
+      this.#assign(name, undefined);
+      if (name.required > 0) this.#errors.add(this.#unprovided(name));
+      return;
+    }
+    const { option } = best;
+    if (!option.selectable || !option.tagAllowed)
+      this.#fail(
+        option,
+        option.excludedBy ?? `${label(option.candidate)} is only in a repository with a tag`,
+      );
+    this.#assign(this.#discover(option.candidate.name), { option, version: option.candidate.version });
+    for (const { name: provided, version } of option.candidate.provides)
+      this.#assign(this.#discover(provided), { option, version });
+    for (const dependency of option.candidate.depends) this.#require(option, dependency);
+  }
+
+  /** What provides a name without a version must be wanted under its own name or have a priority. */
+  #isAutomatic({ option, version }: Choice): boolean {
+    if (version !== '' || option.candidate.priority !== 0) return true;
+    return this.#discover(option.candidate.name).required > 0;
+  }
+
+  #unprovided(name: Name): string {
+    const providers = [...new Set(name.choices.map(({ option }) => option.candidate.name))].sort();
+    if (providers.length === 0) return `${name.name} is required, but no package provides it`;
+    if (name.choices.every(({ option }) => option.selectable))
+      return `${name.name} is required and provided by ${providers.join(', ')}, none of which is preferred`;
+    const why = name.choices.find(({ option }) => option.excludedBy !== undefined)?.option.excludedBy;
+    return `${name.name} is required, but no candidate fits${why === undefined ? '' : `: ${why}`}`;
+  }
+
+  #assign(name: Name, choice: Choice | undefined): void {
+    if (name.decided) {
+      if (choice?.version === '' && name.choice?.version === '') return;
+      const other = name.choice?.option;
+      const why = `${name.name} would be carried by ${[choice?.option, other].map((option) => (option ? label(option.candidate) : 'nothing')).join(' and ')}`;
+      if (choice) this.#fail(choice.option, why);
+      if (other) this.#fail(other, why);
+      return;
+    }
+    name.decided = true;
+    name.choice = choice;
+    this.#waiting.delete(name);
+    this.#dirty.delete(name);
+    for (const { option, version } of name.choices) {
+      if (option === choice?.option || (choice?.version === '' && version === '')) continue;
+      this.#exclude(
+        option,
+        choice
+          ? `${name.name} is carried by ${label(choice.option.candidate)}`
+          : `nothing requires ${name.name}`,
+      );
+    }
+    this.#recheckDependantsOf(name);
+    this.#recheckTriggersOf(name);
+  }
+
+  /** Positive: `a` is the better choice. The first rule that tells them apart decides. */
+  #prefer(a: Choice, b: Choice): number {
+    const left = a.option;
+    const right = b.option;
+    const upgrade = left.upgrade || right.upgrade;
+    const installed = Number(left.candidate.installed) - Number(right.candidate.installed);
+    return (
+      Number(left.selectable) - Number(right.selectable) ||
+      Number(left.merged) - Number(right.merged) ||
+      right.conflicts - left.conflicts ||
+      (this.#request.keepInstalled === true && !upgrade ? installed : 0) ||
+      Number(left.tagAllowed) - Number(right.tagAllowed) ||
+      Number(left.tagPreferred) - Number(right.tagPreferred) ||
+      (upgrade ? 0 : installed) ||
+      compareProvided(a.version, b.version) ||
+      (left.candidate.name === right.candidate.name
+        ? compareVersions(left.candidate.version, right.candidate.version)
+        : 0) ||
+      installed ||
+      left.candidate.priority - right.candidate.priority ||
+      rank(right.candidate) - rank(left.candidate)
+    );
+  }
+
+  #fail(option: Option, why: string): void {
+    if (option.failed) return;
+    option.failed = true;
+    this.#errors.add(why);
+  }
+
+  /** Every dependency of what was chosen must hold; deduction can miss those of options chosen against a constraint. */
+  #check(world: readonly Dependency[]): void {
+    const chosen = new Set(
+      [...this.#names.values()].flatMap(({ choice }) => (choice ? [choice.option] : [])),
+    );
+    const verify = (by: Option | undefined, dependency: Dependency): void => {
+      const name = this.#names.get(dependency.name);
+      if (satisfies(dependency, name?.choice, by)) return;
+      if (by?.failed || name?.choice?.option.failed) return;
+      const why = `${by ? label(by.candidate) : 'world'} wants ${formatDependency(dependency)}${this.#because(dependency)}`;
+      if (by) this.#fail(by, why);
+      else this.#errors.add(why);
+    };
+    for (const dependency of world) verify(undefined, dependency);
+    for (const option of chosen)
+      for (const dependency of option.candidate.depends) verify(option, dependency);
+  }
+}
+
+function isBefore(a: Name, b: Name): boolean {
+  return (a.rank - b.rank || a.depth - b.depth || Number(a.required > 0) - Number(b.required > 0)) > 0;
+}
+
+function needed({ candidate }: Option): readonly Dependency[] {
+  return candidate.depends.filter((dependency) => !dependency.conflict);
+}
+
+/** Names a candidate carries → version under that name; `name` itself counts with the version it was found under. */
+function carriedNames(candidate: Candidate, name: string, version: string): Map<string, string> {
+  const names = new Map([[candidate.name, candidate.name === name ? version : candidate.version]]);
+  for (const provided of candidate.provides) names.set(provided.name, provided.version);
+  return names;
+}
+
+/** A package never conflicts with itself. */
+function satisfies(dependency: Dependency, choice: Choice | undefined, by: Option | undefined): boolean {
+  if (dependency.conflict && choice !== undefined && choice.option === by) return true;
+  return isSatisfied(
+    dependency,
+    choice && { version: choice.version, checksum: choice.option.candidate.checksum },
+  );
+}
+
+/** A name provided without a version ties with every version. */
+function compareProvided(a: string, b: string): number {
+  return a === '' || b === '' ? 0 : compareVersions(a, b);
+}
+
+function rank({ repository }: Candidate): number {
+  return repository === -1 ? -1 : repository;
+}
+
+export function label({ name, version }: Candidate): string {
+  return `${name}-${version}`;
+}

@@ -1,0 +1,106 @@
+// The real apk 2.14 out of an Alpine root file system, run with --root on small roots of our own making: a database, a
+// world and unsigned indexes are all it needs to compare versions and to simulate upgrades. No root, no chroot.
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+
+const ROOTFS = 'data/alpine/alpine-minirootfs-3.20.3-x86_64.tar.gz';
+
+/** The directory `shared` beside the project's root, or undefined. */
+export function sharedDirectory(): string | undefined {
+  let folder = import.meta.dirname;
+  while (!existsSync(join(folder, 'tsconfig.json'))) {
+    if (dirname(folder) === folder) return undefined;
+    folder = dirname(folder);
+  }
+  const shared = join(folder, '..', 'shared');
+  return existsSync(shared) ? shared : undefined;
+}
+
+export const NO_APK = 'no apk: ../shared/data/alpine or an x86_64 machine is missing';
+
+export class RealApk implements Disposable {
+  readonly #folder: string;
+  #roots = 0;
+
+  /** undefined where the real apk is not at hand. */
+  static open(): RealApk | undefined {
+    const shared = sharedDirectory();
+    const archive = shared && join(shared, ROOTFS);
+    if (process.arch !== 'x64' || process.platform !== 'linux' || !archive || !existsSync(archive))
+      return undefined;
+    return new RealApk(archive);
+  }
+
+  private constructor(archive: string) {
+    this.#folder = mkdtempSync(join(tmpdir(), 'onlay-apk-'));
+    execFileSync('tar', ['-xzf', archive, '-C', this.#folder, '--wildcards', './lib/*.so*', './sbin/apk']);
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  /** An empty root with these databases; `repositories`: text of an APKINDEX each, with a tag or ''. */
+  root(files: {
+    readonly installed: string;
+    readonly world: string;
+    readonly repositories: readonly { readonly tag: string; readonly index: string }[];
+  }): string {
+    const root = join(this.#folder, `root${this.#roots++}`);
+    for (const folder of ['lib/apk/db', 'etc/apk', 'repositories'])
+      mkdirSync(join(root, folder), { recursive: true });
+    writeFileSync(join(root, 'etc/apk/arch'), 'x86_64\n');
+    writeFileSync(join(root, 'etc/apk/world'), files.world);
+    writeFileSync(join(root, 'lib/apk/db/installed'), files.installed, 'latin1');
+    const list = files.repositories.map(({ tag, index }, number) => {
+      const folder = join(root, 'repositories', String(number));
+      mkdirSync(join(folder, 'x86_64'), { recursive: true });
+      writeFileSync(
+        join(folder, 'x86_64/APKINDEX.tar.gz'),
+        gzipSync(plainTar('APKINDEX', index), { level: 1 }),
+      );
+      return `${tag === '' ? '' : `@${tag} `}${folder}\n`;
+    });
+    writeFileSync(join(root, 'list'), list.join(''));
+    return root;
+  }
+
+  run(root: string, ...args: readonly string[]): { readonly status: number; readonly output: string } {
+    const apk = [
+      join(this.#folder, 'lib/ld-musl-x86_64.so.1'),
+      ...['--library-path', join(this.#folder, 'lib'), join(this.#folder, 'sbin/apk')],
+      ...[
+        '--root',
+        root,
+        '--allow-untrusted',
+        '--no-cache',
+        '--no-network',
+        '--repositories-file',
+        join(root, 'list'),
+      ],
+    ];
+    const result = spawnSync(apk[0] as string, [...apk.slice(1), ...args], {
+      encoding: 'latin1',
+      maxBuffer: 1 << 26,
+    });
+    return { status: result.status ?? -1, output: result.stdout + result.stderr };
+  }
+}
+
+/** A tar archive of one file. */
+function plainTar(name: string, text: string): Buffer {
+  const body = Buffer.from(text, 'latin1');
+  const header = Buffer.alloc(512);
+  header.write(name);
+  header.write(
+    `0000644\0${'0000000\0'.repeat(2)}${body.length.toString(8).padStart(11, '0')}\0${'0'.repeat(11)}\0        0`,
+    100,
+  );
+  header.write('ustar\0' + '00', 257);
+  const sum = header.reduce((total, byte) => total + byte, 0);
+  header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148);
+  return Buffer.concat([header, body, Buffer.alloc(((512 - (body.length % 512)) % 512) + 1024)]);
+}
