@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { hasTool, runTool } from '../../test/support/tool.ts';
@@ -230,21 +233,51 @@ test('many decodings share the threads, and streams may be read in turn', async 
   await Promise.all(streams.map((stream) => stream.return(undefined)));
 });
 
-test('a process ends although threads wait for work, or a stream was left in the middle', () => {
-  const module = JSON.stringify(new URL('./decompress.js', import.meta.url).href);
-  const bytes = JSON.stringify((ONLAY[3] as (typeof ONLAY)[number])[2].toString('base64'));
-  const script = `
-    const { decompress, decompressBytes } = await import(${module});
-    const bytes = Buffer.from(${bytes}, 'base64');
+/** Runs a script with `decompress`, `decompressBytes` and `bytes` (xz and zstd of "onlay") in a process of its own. */
+function runScript(script: string, args: readonly string[] = []): { output: string; status: number | null } {
+  const module = JSON.stringify(new URL('./index.js', import.meta.url).href);
+  const bytes = JSON.stringify(ONLAY.map(([title, , data]) => [title, data.toString('base64')]));
+  const prelude = `
+    const { codecAvailability, decompress, decompressBytes } = await import(${module});
+    const bytes = new Map(${bytes}.map(([title, data]) => [title, Buffer.from(data, 'base64')]));
     const options = { limit: 100, what: 'x' };
-    const whole = await decompressBytes(bytes, options);
-    async function* source() { yield bytes; }
-    const left = decompress(source(), options)[Symbol.asyncIterator]();
+    async function* source(title) { yield bytes.get(title); }`;
+  const { stdout, status } = spawnSync(
+    process.execPath,
+    [...args, '--input-type=module', '-e', `${prelude}\n${script}`],
+    { timeout: 20_000, stdio: ['ignore', 'pipe', 'inherit'] },
+  );
+  return { output: stdout.toString(), status };
+}
+
+test('a process ends although threads wait for work, or a stream was left in the middle', () => {
+  const result = runScript(`
+    const whole = await decompressBytes(bytes.get('xz'), options);
+    const left = decompress(source('xz'), options)[Symbol.asyncIterator]();
     const { value } = await left.next();
-    console.log(Buffer.from(whole).toString() + Buffer.from(value).toString());`;
-  const { stdout, status } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
-    timeout: 20_000,
-  });
-  assert.equal(stdout.toString(), 'onlay\nonlay\n\n');
-  assert.equal(status, 0);
+    process.stdout.write(Buffer.concat([whole, value]));`);
+  assert.deepEqual(result, { output: 'onlay\nonlay\n', status: 0 });
+});
+
+test('without the native addon zstd is still decoded', (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'onlay-codec-'));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const preload = join(folder, 'no-addon.cjs');
+  writeFileSync(
+    preload,
+    `const { Module } = require('node:module');
+     const load = Module._load;
+     Module._load = function (name, ...rest) {
+       if (name.startsWith('zstd-napi')) throw new Error('not installed');
+       return load.call(this, name, ...rest);
+     };`,
+  );
+  const result = runScript(
+    `if (codecAvailability().zstdDecoder === 'zstd-napi') throw new Error('the addon was loaded');
+     const chunks = [];
+     for await (const chunk of decompress(source('zstd'), options)) chunks.push(chunk);
+     process.stdout.write(Buffer.concat([...chunks, await decompressBytes(bytes.get('zstd'), options)]));`,
+    ['--require', preload],
+  );
+  assert.deepEqual(result, { output: 'onlay\nonlay\n', status: 0 });
 });
