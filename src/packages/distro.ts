@@ -51,4 +51,8 @@ export interface DistroQuirks {
   readonly rpmColor?: 0 | 3;
   /** zypp keeps a package with the vendor it came from. */
   readonly vendorSticky?: boolean;
+  /** Advisories state versions of source packages (Azure Linux, CBL-Mariner, Photon). */
+  readonly rpmSourceAdvisories?: boolean;
+  /** Value of `$releasever` where the installed release pins updates to the image's own date (Amazon Linux 2023). */
+  readonly rpmReleaseVersion?: string;
 }

@@ -9,6 +9,8 @@ export interface NewNode {
   readonly uid: number;
   readonly gid: number;
   readonly mtime: number;
+  /** A draft writes it also where only the time differs from what is below: rpm verifies times of files. */
+  readonly exactTime?: boolean;
   /** Target of a symlink. */
   readonly link?: string;
   /** Content of a file. */

@@ -91,7 +91,8 @@ function inPlace(draft: DraftTree, inode: Inode, names: readonly RootPath[]): Ro
     if (below?.path !== name || (found && below.inode !== found.inode)) return undefined;
     found ??= below;
   }
-  return found && sameNode(inode, found) ? found : undefined;
+  if (!found || !sameNode(inode, found) || (inode.exactTime && inode.mtime !== found.mtime)) return undefined;
+  return found;
 }
 
 /** False when a name of the inode below still stands for it in the draft, and so would be linked to what is put here. */

@@ -37,7 +37,7 @@ export interface Draft extends RootView {
   remove(path: string): void;
   /**
    * The difference, sorted. A put that equals what is below (type, mode, owners, content, link, xattrs, hard links;
-   * times do not count) is left out; hard links come with all members of their group.
+   * times do not count unless `exactTime`) is left out; hard links come with all members of their group.
    */
   changes(): ChangeSet;
 }

@@ -11,6 +11,7 @@ export class NewInode implements Inode {
   readonly gid: number;
   readonly size: number;
   readonly mtime: number;
+  readonly exactTime: boolean;
   readonly link: string;
   readonly xattrs: ReadonlyMap<string, Uint8Array>;
   readonly devMajor: number;
@@ -25,6 +26,7 @@ export class NewInode implements Inode {
     this.uid = node.uid;
     this.gid = node.gid;
     this.mtime = node.mtime;
+    this.exactTime = node.exactTime ?? false;
     this.link = node.type === 'symlink' ? (node.link ?? '') : '';
     this.xattrs = node.xattrs ?? NO_XATTRS;
     const device = node.type === 'character' || node.type === 'block';

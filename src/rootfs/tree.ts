@@ -14,6 +14,8 @@ export interface Inode {
   readonly gid: number;
   readonly size: number;
   readonly mtime: number;
+  /** Of a draft's inode: its time must be written. */
+  readonly exactTime?: boolean;
   readonly link: string;
   readonly xattrs: ReadonlyMap<string, Uint8Array>;
   readonly devMajor: number;

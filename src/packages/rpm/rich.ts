@@ -9,7 +9,7 @@ export type RichDependency =
   | { readonly kind: 'and' | 'or' | 'with' | 'without'; readonly parts: readonly RichDependency[] }
   | {
       readonly kind: 'if' | 'unless';
-      readonly then: RichDependency;
+      readonly what: RichDependency;
       readonly condition: RichDependency;
       readonly otherwise: RichDependency | undefined;
     };
@@ -55,9 +55,9 @@ export function parseRich(text: string): RichDependency | undefined {
     }
     at++;
     if (!kind) return first;
-    const [then, condition] = parts;
+    const [what, condition] = parts;
     if (kind === 'if' || kind === 'unless')
-      return then && condition ? { kind, then, condition, otherwise } : undefined;
+      return what && condition ? { kind, what, condition, otherwise } : undefined;
     return { kind, parts };
   };
   const operand = (depth: number): RichDependency | undefined => {
@@ -115,7 +115,7 @@ export function richNames(text: string): readonly string[] {
     } else if ('parts' in node) {
       for (const part of node.parts) visit(part, negated);
     } else {
-      visit(node.then, negated);
+      visit(node.what, negated);
       visit(node.condition, !negated);
       if (node.otherwise) {
         visit(node.condition, negated);

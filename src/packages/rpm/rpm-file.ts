@@ -2,7 +2,7 @@
 // https://rpm-software-management.github.io/rpm/manual/format_v4.html. Packages without an immutable region (before
 // rpm 4, 2000) are refused.
 import { OnlayError } from '../../errors.ts';
-import { hexDigest, type HashName } from '../../base/hash.ts';
+import { hexDigest } from '../../base/hash.ts';
 import { view } from '../../base/bytes.ts';
 import { verifyDetached, type SignatureFact } from '../../trust/openpgp.ts';
 import type { Keyring } from '../../trust/keyring.ts';
@@ -16,6 +16,7 @@ import {
   type Header,
   type HeaderOptions,
 } from './header.ts';
+import { hashByNumber } from './hashes.ts';
 import { checkTags } from './header-write.ts';
 import { SigTag, Tag } from './tags.ts';
 
@@ -77,20 +78,6 @@ function readHeader(
   return { header: parseHeader(bytes.subarray(start + MAGIC_SIZE, end), options), end };
 }
 
-/** Hash algorithms by their number in OpenPGP, as digest tags name them. */
-const HASHES: Readonly<Record<number, HashName>> = {
-  1: 'md5',
-  2: 'sha1',
-  8: 'sha256',
-  9: 'sha384',
-  10: 'sha512',
-  11: 'sha224',
-};
-
-export function hashByNumber(algorithm: number): HashName | undefined {
-  return HASHES[algorithm];
-}
-
 /** Checks every digest and size that the package states of itself. Throws DIGEST_MISMATCH or SIZE_MISMATCH. */
 export function checkDigests(file: RpmFile, what: string): void {
   const { signature, header } = file;
@@ -111,7 +98,7 @@ export function checkDigests(file: RpmFile, what: string): void {
   if (md5) compare('MD5', hexDigest('md5', file.signedWhole), view(md5).toString('hex'));
   const payload = text(header, Tag.payloadDigest);
   if (payload !== undefined) {
-    const algorithm = HASHES[number(header, Tag.payloadDigestAlgorithm) ?? 8];
+    const algorithm = hashByNumber(number(header, Tag.payloadDigestAlgorithm) ?? 8);
     if (!algorithm) throw invalid(what, 'its payload digest is of an unknown kind');
     compare(`payload ${algorithm}`, hexDigest(algorithm, file.payload), payload);
   }

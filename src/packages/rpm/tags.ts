@@ -9,6 +9,7 @@ export const Tag = {
   sigPgp: 259,
   sigMd5: 261,
   sigGpg: 262,
+  pubkeys: 266,
   dsaHeader: 267,
   rsaHeader: 268,
   sha1Header: 269,

@@ -1,0 +1,288 @@
+// Installs unpacked packages into a draft of the image: files by their fates, removals, then the database. The order is
+// rpm's: everything that is new is written before what is old is removed.
+import { OnlayError } from '../../errors.ts';
+import { compareBytes, displayText } from '../../base/bytes.ts';
+import type { Draft } from '../../rootfs/draft.ts';
+import type { NewNode } from '../../rootfs/change-set.ts';
+import { rootPath, type RootPath } from '../../rootfs/path.ts';
+import type { RootNode } from '../../rootfs/root-view.ts';
+import type { ConfigFileOutcome } from '../family.ts';
+import { readAccounts, type Accounts } from './accounts.ts';
+import { CAPABILITY_XATTR, capabilityXattr } from './capabilities.ts';
+import type { InstallAction } from './config-files.ts';
+import { decideFates, locator, type EraseAction, type Fates } from './fates.ts';
+import { isConfig, type PackageFile } from './files.ts';
+
+export interface IncomingPackage {
+  readonly name: string;
+  readonly label: string;
+  readonly files: readonly PackageFile[];
+  /** FILESTATES by install policy; colours that lose are marked here. */
+  readonly states: Uint8Array;
+  /** Content by position in the file list. */
+  readonly contents: ReadonlyMap<number, Uint8Array>;
+}
+
+export interface OutgoingPackage {
+  readonly name: string;
+  readonly label: string;
+  readonly files: readonly PackageFile[];
+  readonly removed: boolean;
+}
+
+export interface FileOutcome {
+  readonly conffiles: readonly ConfigFileOutcome[];
+  readonly removed: readonly string[];
+  readonly warnings: readonly string[];
+}
+
+/** Writes and removes files. Throws CONFLICT where rpm would refuse the transaction. */
+export function installFiles(
+  draft: Draft,
+  incoming: readonly IncomingPackage[],
+  present: readonly OutgoingPackage[],
+  transactionColor: number,
+): FileOutcome {
+  const fates = decideFates(draft.base, incoming, present, transactionColor);
+  refuseConflicts(fates);
+  const installation = new FileInstallation(draft);
+  incoming.forEach((one, i) => installation.add(one, fates.added[i] ?? []));
+  present.forEach((one, i) => {
+    if (one.removed) installation.remove(one, fates.present[i] ?? []);
+  });
+  return installation.outcome();
+}
+
+function refuseConflicts({ conflicts }: Fates): void {
+  const [first] = conflicts;
+  if (!first) return;
+  const more = conflicts.length > 1 ? ` (and ${conflicts.length - 1} more)` : '';
+  throw new OnlayError(
+    'CONFLICT',
+    `File ${displayText(first.path)} of ${displayText(first.label)} conflicts with ${displayText(first.other)}${more}`,
+    { hint: 'rpm refuses this upgrade too; leave the package out with --ignore-package' },
+  );
+}
+
+class FileInstallation {
+  readonly #draft: Draft;
+  readonly #locate: (file: PackageFile) => RootPath;
+  readonly #conffiles: ConfigFileOutcome[] = [];
+  readonly #removed: string[] = [];
+  readonly #warnings = new Set<string>();
+
+  constructor(draft: Draft) {
+    this.#draft = draft;
+    this.#locate = locator(draft.base);
+  }
+
+  outcome(): FileOutcome {
+    return {
+      conffiles: this.#conffiles.toSorted((a, b) => compareBytes(a.path, b.path)),
+      removed: this.#removed.toSorted(compareBytes),
+      warnings: [...this.#warnings],
+    };
+  }
+
+  add(incoming: IncomingPackage, actions: readonly InstallAction[]): void {
+    const accounts = readAccounts(this.#draft);
+    const first = new Map<string, string>();
+    for (const file of incoming.files) {
+      const action = actions[file.index] ?? 'skip';
+      const where = this.#locate(file);
+      if (isConfig(file)) this.#report(incoming, action, where);
+      if (action === 'skip') continue;
+      if (file.type === 'directory') this.#putDirectory(file, where, accounts);
+      else this.#putFile(incoming, file, { action, where, accounts, first });
+    }
+  }
+
+  #putDirectory(file: PackageFile, where: RootPath, accounts: Accounts): void {
+    const present = this.#draft.lookup(where);
+    // a symlink to a directory stays if root or the owner of the directory made it
+    if (present?.type === 'symlink') {
+      const target = this.#draft.follow(where);
+      if (target?.type === 'directory' && (present.uid === 0 || present.uid === target.uid)) return;
+    }
+    this.#draft.put(where, this.#node(file, accounts));
+  }
+
+  #putFile(
+    incoming: IncomingPackage,
+    file: PackageFile,
+    {
+      action,
+      where,
+      accounts,
+      first,
+    }: { action: InstallAction; where: RootPath; accounts: Accounts; first: Map<string, string> },
+  ): void {
+    if (this.#draft.lookup(where)?.type === 'directory')
+      throw new OnlayError(
+        'CONFLICT',
+        `File ${displayText(file.path)} of ${displayText(incoming.label)} cannot be written: the image has a directory there`,
+        {
+          hint: 'rpm fails here too; remove the directory in an own build step, or leave the package out with --ignore-package',
+        },
+      );
+    let target: string = where;
+    if (action === 'beside') target = `${where}.rpmnew`;
+    else if ((action === 'save' || action === 'backup') && !this.#keepOld(where, action))
+      target = `${where}.rpmnew`;
+    const known = file.type === 'file' && target === where ? first.get(file.inode) : undefined;
+    if (known !== undefined) {
+      this.#draft.link(where, known);
+      return;
+    }
+    this.#draft.put(target, this.#node(file, accounts, this.#content(incoming, file)));
+    if (target === where && action === 'create') first.set(file.inode, where);
+  }
+
+  /** Renames what is there; false if its content is not at hand. */
+  #keepOld(where: RootPath, action: 'save' | 'backup'): boolean {
+    const node = this.#draft.lookup(where);
+    if (!node) return true;
+    const beside = `${where}${action === 'save' ? '.rpmsave' : '.rpmorig'}`;
+    if (node.type === 'file' && !this.#draft.readable(where)) {
+      this.#warnings.add(
+        `${where} was changed in the image; the new version is ${where}.rpmnew, where rpm would have made ${beside} of the old one`,
+      );
+      return false;
+    }
+    this.#draft.put(beside, copyOf(node, node.type === 'file' ? this.#draft.read(where) : undefined));
+    return true;
+  }
+
+  #content(incoming: IncomingPackage, file: PackageFile): Uint8Array | undefined {
+    if (file.type !== 'file') return undefined;
+    const content = incoming.contents.get(file.index);
+    if (!content)
+      throw new OnlayError('INTERNAL', `File ${displayText(file.path)} of ${incoming.label} has no content`);
+    return content;
+  }
+
+  #node(file: PackageFile, accounts: Accounts, content?: Uint8Array): NewNode {
+    const uid = accounts.uid(file.user);
+    const gid = accounts.gid(file.group);
+    let mode = file.permissions;
+    // owners that do not exist become root, and then the file must not run with its rights
+    if (uid === undefined) {
+      mode &= ~0o4000;
+      this.#warnings.add(`user ${file.user} does not exist - using root`);
+    }
+    if (gid === undefined) {
+      mode &= ~0o2000;
+      this.#warnings.add(`group ${file.group} does not exist - using root`);
+    }
+    const capability = file.type === 'file' && file.caps !== '' ? capabilityXattr(file.caps) : undefined;
+    return {
+      type: file.type,
+      mode: file.type === 'symlink' ? 0o777 : mode,
+      uid: uid ?? 0,
+      gid: gid ?? 0,
+      mtime: file.mtime,
+      // `rpm -V` compares the times of files, not of directories and symlinks
+      ...(file.type === 'file' ? { exactTime: true } : {}),
+      ...(file.type === 'symlink' ? { link: file.link } : {}),
+      ...(content ? { content } : {}),
+      ...(capability ? { xattrs: new Map([[CAPABILITY_XATTR, capability]]) } : {}),
+      ...(file.type === 'character' || file.type === 'block'
+        ? { devMajor: (file.rdev >> 8) & 0xfff, devMinor: (file.rdev & 0xff) | ((file.rdev >> 12) & 0xfff00) }
+        : {}),
+    };
+  }
+
+  #report(incoming: IncomingPackage, action: InstallAction, where: RootPath): void {
+    const disk = this.#draft.base.lookup(where);
+    const outcome = (done: ConfigFileOutcome['action'], beside?: string): void => {
+      this.#conffiles.push({
+        path: where,
+        package: incoming.name,
+        action: done,
+        ...(beside ? { beside } : {}),
+      });
+    };
+    switch (action) {
+      case 'create':
+        outcome(disk ? 'replaced' : 'restored');
+        break;
+      case 'beside':
+        outcome('kept-new-beside', `${where}.rpmnew`);
+        break;
+      case 'save':
+        outcome('saved', `${where}.rpmsave`);
+        break;
+      case 'backup':
+        outcome('saved', `${where}.rpmorig`);
+        break;
+      case 'skip':
+        if (disk) outcome('kept');
+        break;
+      case 'touch':
+        break;
+    }
+  }
+
+  /** Files of a package that goes, last to first: contents before their directory. */
+  remove(outgoing: OutgoingPackage, actions: readonly EraseAction[]): void {
+    for (const file of outgoing.files.toReversed()) {
+      const action = actions[file.index] ?? 'keep';
+      const where = this.#locate(file);
+      const node = action === 'keep' || where === '' ? undefined : this.#draft.lookup(where);
+      if (!node) continue;
+      if (node.type === 'directory') {
+        if (file.type !== 'directory' || this.#draft.list(where).length > 0) continue;
+      } else if (action === 'save') {
+        if (!this.#keepOld(where, 'save')) continue;
+        this.#conffiles.push({
+          path: where,
+          package: outgoing.name,
+          action: 'saved',
+          beside: `${where}.rpmsave`,
+        });
+      } else if (isConfig(file)) {
+        this.#conffiles.push({ path: where, package: outgoing.name, action: 'removed' });
+      }
+      this.#draft.remove(where);
+      this.#removed.push(where);
+    }
+  }
+}
+
+/** The same node, to be written elsewhere. */
+export function copyOf(node: RootNode, content: Uint8Array | undefined): NewNode {
+  return {
+    type: node.type,
+    mode: node.mode,
+    uid: node.uid,
+    gid: node.gid,
+    mtime: node.mtime,
+    xattrs: node.xattrs,
+    ...(node.type === 'symlink' ? { link: node.link } : {}),
+    ...(content ? { content } : {}),
+    devMajor: node.devMajor,
+    devMinor: node.devMinor,
+  };
+}
+
+/** Puts the files of a database; those that exist keep owner and mode. */
+export function putDatabaseFiles(
+  draft: Draft,
+  files: { readonly written: ReadonlyMap<RootPath, Uint8Array>; readonly removed: readonly RootPath[] },
+  mainFile: RootPath,
+  epoch: number,
+): void {
+  for (const path of files.removed) draft.remove(path);
+  for (const [path, content] of files.written) {
+    const model = draft.lookup(path) ?? draft.lookup(mainFile);
+    draft.put(rootPath(path), {
+      type: 'file',
+      mode: model?.mode ?? 0o644,
+      uid: model?.uid ?? 0,
+      gid: model?.gid ?? 0,
+      mtime: epoch,
+      content,
+      ...(model ? { xattrs: model.xattrs } : {}),
+    });
+  }
+}

@@ -1,0 +1,157 @@
+// What the repositories offer for this image, filtered as dnf and zypp do: architecture, excludes, priorities, modules,
+// locks, vendor.
+import { formatEvr, compareEvr } from '../version.ts';
+import type { OfferedPackage, SolvablePackage } from '../repositories/candidate.ts';
+import type { RepositoryConfig } from '../repositories/configuration.ts';
+import { matchesGlob } from '../repositories/glob.ts';
+import type { Locks } from '../repositories/locks.ts';
+import type { ModuleFilter } from '../repositories/modules.ts';
+import type { Repository } from '../repositories/repository.ts';
+
+export interface Offer {
+  readonly candidate: OfferedPackage;
+  readonly repository: Repository;
+}
+
+export interface OfferRules {
+  /** Architectures that may be installed, best first. */
+  readonly architectures: readonly string[];
+  readonly excludes: readonly string[];
+  readonly modules: ModuleFilter;
+  readonly locks: Locks;
+  /** True when a package of vendor `to` may replace one of vendor `from`. */
+  readonly mayReplace: (from: string, to: string) => boolean;
+}
+
+export class Offers {
+  readonly #repositories: readonly Repository[];
+  readonly #rules: OfferRules;
+  readonly #bestPriority = new Map<string, number>();
+  readonly #byName = new Map<string, readonly Offer[]>();
+  readonly #known = new WeakMap<OfferedPackage, Offer>();
+
+  constructor(repositories: readonly Repository[], rules: OfferRules) {
+    // better priority first, then lower cost, then the order of the configuration
+    this.#repositories = repositories.toSorted(
+      (a, b) => a.config.priority - b.config.priority || a.config.cost - b.config.cost,
+    );
+    this.#rules = rules;
+  }
+
+  /** Packages of a name, newest first; of equal ones that of the better repository first. */
+  named(name: string): readonly Offer[] {
+    let offers = this.#byName.get(name);
+    if (!offers) {
+      offers = this.#repositories
+        .flatMap((repository) =>
+          repository.named(name).map((candidate) => this.#remember(candidate, repository)),
+        )
+        .filter((offer) => this.#allows(offer))
+        .sort((a, b) => compareEvr(b.candidate.evr, a.candidate.evr));
+      this.#byName.set(name, offers);
+    }
+    return offers;
+  }
+
+  /** Packages newer than an installed one that may replace it, newest first. */
+  upgrades(installed: SolvablePackage): readonly Offer[] {
+    return this.named(installed.name).filter(
+      ({ candidate }) =>
+        compareEvr(candidate.evr, installed.evr) > 0 &&
+        sameArchitecture(candidate.arch, installed.arch) &&
+        this.#rules.mayReplace(installed.vendor, candidate.vendor),
+    );
+  }
+
+  providers(name: string): readonly Offer[] {
+    return this.#collect((repository) =>
+      name.startsWith('/')
+        ? [...repository.providers(name), ...repository.ownersInPrimary(name)]
+        : repository.providers(name),
+    );
+  }
+
+  obsoleters(names: ReadonlySet<string>): readonly Offer[] {
+    return this.#collect((repository) => repository.obsoleters(names));
+  }
+
+  async ownersInFileLists(path: string): Promise<readonly Offer[]> {
+    const found: Offer[] = [];
+    for (const repository of this.#repositories)
+      for (const candidate of await repository.ownersInFileLists(path))
+        if (this.#allows({ candidate, repository })) found.push(this.#remember(candidate, repository));
+    return found;
+  }
+
+  /** Rank of an architecture: lower is better. */
+  rank(arch: string): number {
+    return arch === 'noarch' ? 0 : this.#rules.architectures.indexOf(arch);
+  }
+
+  mayReplace(from: string, to: string): boolean {
+    return this.#rules.mayReplace(from, to);
+  }
+
+  #collect(find: (repository: Repository) => readonly OfferedPackage[]): readonly Offer[] {
+    const found = new Set<Offer>();
+    for (const repository of this.#repositories)
+      for (const candidate of find(repository)) {
+        const offer = this.#remember(candidate, repository);
+        if (this.#allows(offer)) found.add(offer);
+      }
+    return [...found];
+  }
+
+  #remember(candidate: OfferedPackage, repository: Repository): Offer {
+    let offer = this.#known.get(candidate);
+    if (!offer) {
+      offer = { candidate, repository };
+      this.#known.set(candidate, offer);
+    }
+    return offer;
+  }
+
+  #allows({ candidate, repository }: Offer): boolean {
+    const { architectures, excludes, modules, locks } = this.#rules;
+    const { config } = repository;
+    if (candidate.arch !== 'noarch' && !architectures.includes(candidate.arch)) return false;
+    if (excluded(candidate, excludes) || excluded(candidate, config.excludes)) return false;
+    if (config.includes.length > 0 && !excluded(candidate, config.includes)) return false;
+    if (!locks.allows(candidate.name, candidate.evr, candidate.arch)) return false;
+    if (!modules.allows(candidate, config.moduleHotfixes)) return false;
+    return config.priority <= this.#priorityOf(candidate.name, config);
+  }
+
+  /** The best priority that any repository has the name with. */
+  #priorityOf(name: string, config: RepositoryConfig): number {
+    const known = this.#bestPriority.get(name);
+    if (known !== undefined) return known;
+    let best = config.priority;
+    for (const repository of this.#repositories) {
+      if (repository.config.priority >= best) break;
+      if (repository.named(name).length > 0) best = repository.config.priority;
+    }
+    this.#bestPriority.set(name, best);
+    return best;
+  }
+}
+
+/** A package may become or cease to be noarch. */
+export function sameArchitecture(a: string, b: string): boolean {
+  return a === b || a === 'noarch' || b === 'noarch';
+}
+
+function excluded({ name, arch, evr }: OfferedPackage, patterns: readonly string[]): boolean {
+  if (patterns.length === 0) return false;
+  const version = formatEvr({ ...evr, epoch: 0 });
+  const names = [
+    name,
+    `${name}.${arch}`,
+    `${name}-${version}`,
+    `${name}-${version}.${arch}`,
+    `${name}-${evr.epoch}:${version}`,
+    `${name}-${evr.epoch}:${version}.${arch}`,
+    `${name}-${evr.version}`,
+  ];
+  return patterns.some((pattern) => names.some((text) => matchesGlob(pattern, text)));
+}
