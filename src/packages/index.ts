@@ -1,4 +1,6 @@
 // Every package family, written out.
+import { dpkg } from './dpkg/family.ts';
 import type { PackageFamily } from './family.ts';
+import { rpm } from './rpm/family.ts';
 
-export const families: readonly PackageFamily[] = [];
+export const families: readonly PackageFamily[] = [dpkg, rpm];

@@ -64,7 +64,10 @@ function evidenceOf(files: readonly PackageFile[]): Evidence {
   for (const file of files) {
     if (isGhost(file) || file.type === 'directory') continue;
     const left = file.state === FileState.notInstalled;
-    if (isDoc(file) && file.langs.length === 0) left ? withoutDocs++ : withDocs++;
+    if (isDoc(file) && file.langs.length === 0) {
+      if (left) withoutDocs++;
+      else withDocs++;
+    }
     if (!isDoc(file)) for (const lang of file.langs) (left ? dropped : kept).add(lang);
   }
   const langs = new Map<string, boolean>();
