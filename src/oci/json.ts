@@ -78,7 +78,7 @@ class Parser {
   #value(depth: number): unknown {
     if (depth > MAX_DEPTH) this.#fail(`more than ${MAX_DEPTH} levels of nesting`);
     this.#space();
-    switch (this.#text[this.#at]) {
+    switch (this.#text.charAt(this.#at)) {
       case '{':
         return this.#object(depth);
       case '[':

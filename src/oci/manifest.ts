@@ -201,7 +201,7 @@ export function parseDescriptor(value: unknown, what: string): Descriptor {
     digest: parseDigest(value['digest'], `${what}: digest`),
     size,
     annotations: parseAnnotations(value['annotations'], what),
-    urls: (urls as string[] | null | undefined) ?? [],
+    urls: urls ?? [],
     ...(isObject(platform) && { platform: parsePlatformObject(platform, what) }),
     ...(isText(artifactType) && artifactType !== '' && { artifactType }),
     raw: value,

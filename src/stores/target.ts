@@ -83,8 +83,11 @@ export function nameOf(target: Target): string | undefined {
       return target.tag;
     case 'daemon':
       return dockerName(target.image);
-    default:
+    case 'archive':
+    case 'stream':
       return target.image;
+    default:
+      return target satisfies never;
   }
 }
 

@@ -46,7 +46,7 @@ async function place(reference: (folder: string) => string): Promise<StorePlace>
   const stdin = new PassThrough();
   const options = { stdin, stdout: stdin, log: silentLog, registry: { env: {}, log: silentLog } };
   return {
-    open: (access) => openStore(parseTransport(reference(folder)), options as never, access),
+    open: (access) => openStore(parseTransport(reference(folder)), options, access),
     [Symbol.asyncDispose]: () => rm(folder, { recursive: true }),
   };
 }
@@ -64,7 +64,7 @@ async function streams(): Promise<StorePlace> {
     const stdin = new PassThrough();
     stdin.end(Buffer.concat(written));
     const options = { stdin, stdout, log: silentLog, registry: { env: {}, log: silentLog } };
-    return openStore(parseTransport('-'), options as never, access);
+    return openStore(parseTransport('-'), options, access);
   };
   return { open, async [Symbol.asyncDispose]() {} };
 }

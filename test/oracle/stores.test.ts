@@ -29,7 +29,7 @@ const open = (text: string, access: 'read' | 'write' = 'read'): Promise<ImageSto
       stdout: process.stdout,
       log: silentLog,
       registry: { env: {}, log: silentLog },
-    } as never,
+    },
     access,
   );
 

@@ -8,12 +8,13 @@ import { collect, streamOf, type ByteStream } from '../../base/streams.ts';
 import { OnlayError } from '../../errors.ts';
 import type { Digest } from '../../oci/digest.ts';
 import type { BlobSource, Document, ImageStore } from '../../oci/image-store.ts';
-import { parseJsonObject } from '../../oci/json.ts';
-import { MAX_DOCUMENT_SIZE, documentMediaType, makeDescriptor, type Descriptor } from '../../oci/manifest.ts';
+import { MAX_DOCUMENT_SIZE, type Descriptor } from '../../oci/manifest.ts';
 import { verifyBytes, verifyStream } from '../../oci/verify.ts';
+import { abortable } from '../abortable.ts';
 import { requireParts } from '../complete.ts';
 import { readRange } from '../file-range.ts';
 import { findNamed, type Named } from '../image-names.ts';
+import { recognizeDocument } from '../recognize-document.ts';
 import { readArchive, type ArchiveContent } from './content.ts';
 import { readSpool, spool, type Spool } from './spool.ts';
 import { archiveStream } from './write-archive.ts';
@@ -111,7 +112,7 @@ export class ArchiveStore implements ImageStore {
 
   async putBlob(descriptor: Descriptor, source: BlobSource): Promise<{ readonly uploaded: boolean }> {
     if (await this.has(descriptor)) return { uploaded: false };
-    const checked = verifyStream(this.#abortable(await source.open()), descriptor, this.name);
+    const checked = verifyStream(abortable(await source.open(), this.#options.signal), descriptor, this.name);
     const options = {
       directory: this.#ends.temporary,
       limit: descriptor.size,
@@ -137,7 +138,7 @@ export class ArchiveStore implements ImageStore {
       document,
     }));
     await this.#ends.write(
-      archiveStream(images, (part) => this.#abortable(this.blob(part)), this.#options.style),
+      archiveStream(images, (part) => abortable(this.blob(part), this.#options.signal), this.#options.style),
     );
     this.#written.set(tag, document);
   }
@@ -175,17 +176,7 @@ export class ArchiveStore implements ImageStore {
     const content = await this.#content();
     const listed = content?.images.find((image) => image.descriptor.digest === digest);
     if (listed) return this.document(listed.descriptor);
-    const what = `${this.name}: ${digest}`;
-    const bytes = await collect(await this.#stored(digest), { limit: MAX_DOCUMENT_SIZE, what });
-    verifyBytes(bytes, { digest, size: bytes.length }, this.name);
-    const mediaType = documentMediaType(parseJsonObject(bytes, what), '', what);
-    return { descriptor: makeDescriptor(mediaType, digest, bytes.length), bytes };
-  }
-
-  async *#abortable(content: ByteStream): AsyncGenerator<Uint8Array, void, undefined> {
-    for await (const chunk of content) {
-      this.#options.signal?.throwIfAborted();
-      yield chunk;
-    }
+    const limit = { limit: MAX_DOCUMENT_SIZE, what: `${this.name}: ${digest}` };
+    return recognizeDocument(await collect(await this.#stored(digest), limit), digest, this.name);
   }
 }

@@ -4,16 +4,17 @@
 import { constants } from 'node:fs';
 import { access, lstat, mkdir, readdir, realpath } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { collect, type ByteStream } from '../../base/streams.ts';
+import { collect, streamOf, type ByteStream } from '../../base/streams.ts';
 import { OnlayError } from '../../errors.ts';
 import { digestAlgorithm, digestHex, type Digest } from '../../oci/digest.ts';
 import type { BlobSource, Document, ImageStore } from '../../oci/image-store.ts';
-import { parseJsonObject } from '../../oci/json.ts';
-import { MAX_DOCUMENT_SIZE, documentMediaType, makeDescriptor, type Descriptor } from '../../oci/manifest.ts';
+import { MAX_DOCUMENT_SIZE, type Descriptor } from '../../oci/manifest.ts';
 import { verifyBytes, verifyStream } from '../../oci/verify.ts';
+import { abortable } from '../abortable.ts';
 import { requireParts } from '../complete.ts';
 import { errno, openRegular, readRange, readSmallFile } from '../file-range.ts';
 import { findNamed, namesOf } from '../image-names.ts';
+import { recognizeDocument } from '../recognize-document.ts';
 import { refusal, replaceFile } from '../replace-file.ts';
 import { createLayout, readIndexFile, writeName } from './index-file.ts';
 
@@ -97,10 +98,7 @@ class LayoutStore implements ImageStore {
   async #unlisted(digest: Digest): Promise<Document> {
     const bytes = await readSmallFile(this.#path(digest), MAX_DOCUMENT_SIZE, `${this.name}: ${digest}`);
     if (!bytes) throw this.#missing(digest);
-    verifyBytes(bytes, { digest, size: bytes.length }, this.name);
-    const what = `${this.name}: ${digest}`;
-    const mediaType = documentMediaType(parseJsonObject(bytes, what), '', what);
-    return { descriptor: makeDescriptor(mediaType, digest, bytes.length), bytes };
+    return recognizeDocument(bytes, digest, this.name);
   }
 
   async document(descriptor: Descriptor): Promise<Document> {
@@ -151,7 +149,7 @@ class LayoutStore implements ImageStore {
     verifyBytes(bytes, descriptor, this.name);
     await requireParts(this, document);
     await this.#create(descriptor.digest);
-    if (!(await this.has(descriptor))) await this.#write(descriptor, once(bytes));
+    if (!(await this.has(descriptor))) await this.#write(descriptor, streamOf(bytes));
     if (tag !== undefined) await writeName(this.#directory, tag, descriptor);
   }
 
@@ -193,16 +191,5 @@ class LayoutStore implements ImageStore {
 
   #missing(digest: Digest): OnlayError {
     return new OnlayError('IMAGE_NOT_FOUND', `${this.name} has no blob ${digest}`);
-  }
-}
-
-async function* once(bytes: Uint8Array): ByteStream {
-  yield bytes;
-}
-
-async function* abortable(content: ByteStream, signal: AbortSignal | undefined): ByteStream {
-  for await (const chunk of content) {
-    signal?.throwIfAborted();
-    yield chunk;
   }
 }
