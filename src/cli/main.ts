@@ -3,7 +3,16 @@
 import { Command, CommanderError } from 'commander';
 import { OnlayError, messageOf } from '../errors.ts';
 import { exitStatus } from './exit-codes.ts';
-import { addApplyFlags, addOutputFlags, addPlanFlags, addSourceFlags, addTransportFlags } from './options.ts';
+import {
+  addApplyFlags,
+  addOutputFlags,
+  addPlanFlags,
+  addRepositoryFlags,
+  addSourceFlags,
+  addTransportFlags,
+  epochFlag,
+  flag,
+} from './options.ts';
 import { TOOL } from './tool.ts';
 
 /** What a run touches outside itself. */
@@ -65,6 +74,57 @@ function buildProgram(streams: Streams, done: (status: number) => void): Command
   inspect.action(async (image, flags) =>
     done(await (await import('./commands/inspect.ts')).inspect(image, flags, streams)),
   );
+
+  const diff = command('diff', 'packages and files that differ between two images')
+    .argument('<before>')
+    .argument('<after>')
+    .addOption(platformFlag());
+  for (const add of [addTransportFlags, addOutputFlags]) add(diff);
+  diff.action(async (before, after, flags) =>
+    done(await (await import('./commands/diff.ts')).diff(before, after, flags, streams)),
+  );
+
+  const verify = command(
+    'verify',
+    'recompute every digest, size and diff ID; hold package database and files together',
+  )
+    .argument('<image>')
+    .addOption(platformFlag())
+    .addOption(flag('--rebuild', 'make the patch layer once more and compare'))
+    .addOption(epochFlag());
+  for (const add of [addRepositoryFlags, addTransportFlags, addOutputFlags]) add(verify);
+  verify.action(async (image, flags) =>
+    done(await (await import('./commands/verify.ts')).verify(image, flags, streams)),
+  );
+
+  const login = command('login', 'check credentials and keep them where docker and podman do')
+    .argument('<host>')
+    .addOption(flag('-u, --username <name>', 'user name'))
+    .addOption(flag('--password-stdin', 'read the password from standard input'));
+  for (const add of [addTransportFlags, addOutputFlags]) add(login);
+  login.action(async (host, flags) =>
+    done(await (await import('./commands/login.ts')).login(host, flags, streams)),
+  );
+
+  const logout = command('logout', 'remove kept credentials').argument('<host>');
+  for (const add of [addTransportFlags, addOutputFlags]) add(logout);
+  logout.action(async (host, flags) =>
+    done(await (await import('./commands/login.ts')).logout(host, flags, streams)),
+  );
+
+  const cache = command('cache', 'the local cache');
+  const cacheDir = flag('--cache-dir <dir>', 'where it is');
+  cache
+    .command('info')
+    .description('what it holds')
+    .addOption(cacheDir)
+    .addOption(flag('--json', 'print a document'))
+    .action(async (flags) => done(await (await import('./commands/cache.ts')).cacheInfo(flags, streams)));
+  cache
+    .command('prune')
+    .description('empty it')
+    .addOption(cacheDir)
+    .action(async (flags) => done(await (await import('./commands/cache.ts')).cachePrune(flags, streams)));
 
   return program;
 }

@@ -110,8 +110,27 @@ export function addOutputFlags(command: Command): Command {
     .addOption(flag('--debug', 'log every request and show stack traces'));
 }
 
-export function addPlanFlags(command: Command): Command {
+/** Where packages come from and who may sign them. */
+export function addRepositoryFlags(command: Command): Command {
   return command
+    .addOption(
+      list('--mirror <from=to>', 'fetch URLs that begin with FROM from TO (URL or directory), repeatable'),
+    )
+    .addOption(
+      list(
+        '--repo <spec>',
+        "use these repositories instead of the image's: a deb line, an apk URL, or id=URL for rpm, repeatable",
+      ),
+    )
+    .addOption(list('--trust-key <file>', 'additional key that signs repositories, repeatable'))
+    .addOption(flag('--only-trust-keys', 'trust no key but those of --trust-key'))
+    .addOption(
+      flag('--allow-unsigned', 'use repositories without a valid signature; recorded in the result'),
+    );
+}
+
+export function addPlanFlags(command: Command): Command {
+  return addRepositoryFlags(command)
     .addOption(
       flag(
         '-r, --report <path>',
@@ -125,18 +144,6 @@ export function addPlanFlags(command: Command): Command {
     .addOption(items('--cve <list>', 'only these vulnerabilities'))
     .addOption(list('--package <glob>', 'only packages that match, repeatable'))
     .addOption(list('--ignore-package <glob>', 'leave packages that match, repeatable'))
-    .addOption(
-      list('--mirror <from=to>', 'fetch URLs that begin with FROM from TO (URL or directory), repeatable'),
-    )
-    .addOption(
-      list(
-        '--repo <spec>',
-        "use these repositories instead of the image's: a deb line, an apk URL, or id=URL for rpm, repeatable",
-      ),
-    )
-    .addOption(list('--trust-key <file>', 'additional key that signs repositories, repeatable'))
-    .addOption(flag('--only-trust-keys', 'trust no key but those of --trust-key'))
-    .addOption(flag('--allow-unsigned', 'use repositories without a valid signature; recorded in the result'))
     .addOption(flag('--allow-new', 'install further packages when a dependency requires them (the default)'))
     .addOption(flag('--no-new', 'never install packages that are not installed').default(true))
     .addOption(flag('--ignore-errors', 'go on without fixes and platforms that are not possible'))
@@ -167,9 +174,7 @@ export function addApplyFlags(command: Command): Command {
         .choices(['gzip', 'zstd', 'uncompressed'])
         .default('gzip'),
     )
-    .addOption(
-      new Option('--source-date-epoch <seconds>', 'time for all that is made').env('SOURCE_DATE_EPOCH'),
-    )
+    .addOption(epochFlag())
     .addOption(
       flag('--exit-code-unchanged <status>', 'exit status when nothing needed patching').default('0'),
     )
@@ -223,11 +228,21 @@ export function parseNumber(
   return value;
 }
 
-function flag(flags: string, description: string): Option {
+/** Seconds since 1970 of --source-date-epoch or SOURCE_DATE_EPOCH; undefined when neither is given. */
+export function parseEpoch(text: string | undefined): number | undefined {
+  if (text === undefined || text === '') return undefined;
+  return parseNumber(text, '--source-date-epoch', { min: 0, max: 253402300799 });
+}
+
+export function flag(flags: string, description: string): Option {
   const option = new Option(flags, description);
   const name = option.long?.replace(/^--(?:no-)?/, '') ?? '';
   const prefix = option.negate ? 'NO_' : '';
   return option.env(`ONLAY_${prefix}${name.replaceAll('-', '_').toUpperCase()}`);
+}
+
+export function epochFlag(): Option {
+  return new Option('--source-date-epoch <seconds>', 'time for all that is made').env('SOURCE_DATE_EPOCH');
 }
 
 /** Repeatable: values are collected. From the environment: one value a line. */

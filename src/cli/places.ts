@@ -38,7 +38,11 @@ export async function openTarget(
   source: OpenSource,
   session: { readonly stores: StoreOptions },
 ): Promise<OpenTarget> {
-  const target = destination(flags, source.target);
+  const [only, ...others] = nameOf(source.target) === undefined ? ((await source.store.tags?.()) ?? []) : [];
+  const target = destination(
+    flags,
+    only !== undefined && others.length === 0 ? withName(source.target, only) : source.target,
+  );
   const tag = nameOf(target);
   if (tag === undefined) throw untagged(formatTarget(target));
   const options = session.stores;

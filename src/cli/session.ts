@@ -92,7 +92,7 @@ export async function openSession(
 }
 
 /** $XDG_CACHE_HOME/onlay, else ~/.cache/onlay; none where there is no home. */
-function defaultCache(env: Streams['env']): string | undefined {
+export function defaultCache(env: Streams['env']): string | undefined {
   const base = env['XDG_CACHE_HOME'];
   if (base !== undefined && base.startsWith('/')) return join(base, 'onlay');
   const home = env['HOME'] ?? homedir();

@@ -43,6 +43,11 @@ export interface PackageDatabase {
   verify(planned: PlannedPackage, bytes: Uint8Array, trust: TrustOptions): Promise<VerifiedPackage>;
   /** Decodes and checks the whole package in memory; drops content that the image already has. */
   unpack(verified: VerifiedPackage): Promise<UnpackedPackage>;
+  /**
+   * Holds the records against the files of the image: one line for each file that is missing or has other content than
+   * recorded, configuration files aside.
+   */
+  audit?(): Promise<readonly string[]>;
   /** Writes files, removals and database into `draft`. Order of `packages` does not matter. */
   install(input: InstallInput): Promise<Installation>;
 }

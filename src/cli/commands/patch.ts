@@ -6,7 +6,7 @@ import type { Plan } from '../../plan/plan.ts';
 import { patchImage } from '../../patch/patch.ts';
 import { exitStatus } from '../exit-codes.ts';
 import type { Streams } from '../main.ts';
-import { ignoredFlags, parseNumber } from '../options.ts';
+import { ignoredFlags, parseEpoch, parseNumber } from '../options.ts';
 import type { ApplyFlags, OutputFlags, PlanFlags, SourceFlags, TransportFlags } from '../options.ts';
 import { readPlanInputs } from '../pipeline.ts';
 import { openSource, openTarget, requireDestination } from '../places.ts';
@@ -24,10 +24,7 @@ export async function patch(flags: PatchFlags, streams: Streams): Promise<number
     for (const name of ignoredFlags(flags)) log.warn(`${name} has no meaning here and is ignored`);
     if (flags.allowUnsigned) log.warn('repositories without a valid signature are used (--allow-unsigned)');
     const unchanged = parseNumber(flags.exitCodeUnchanged, '--exit-code-unchanged', { min: 0, max: 255 });
-    const sourceDateEpoch =
-      flags.sourceDateEpoch === undefined || flags.sourceDateEpoch === ''
-        ? undefined
-        : parseNumber(flags.sourceDateEpoch, '--source-date-epoch', { min: 0, max: 253402300799 });
+    const sourceDateEpoch = parseEpoch(flags.sourceDateEpoch);
     if (!flags.dryRun) requireDestination(flags);
     const inputs = await readPlanInputs(flags, session);
     const plans = flags.plan === undefined ? undefined : await readPlans(flags.plan, flags);

@@ -1,0 +1,48 @@
+// `onlay verify IMAGE`: recomputes what an image claims; exit status 6 when something is wrong.
+import { verifyImage } from '../../patch/verify.ts';
+import { readPlatforms, readTrust } from '../inputs.ts';
+import type { Streams } from '../main.ts';
+import { parseEpoch } from '../options.ts';
+import type { ApplyFlags, OutputFlags, PlanFlags, TransportFlags } from '../options.ts';
+import { openSource } from '../places.ts';
+import { openSession } from '../session.ts';
+
+export type VerifyFlags = TransportFlags &
+  OutputFlags &
+  Pick<PlanFlags, 'mirror' | 'repo' | 'trustKey' | 'onlyTrustKeys' | 'allowUnsigned'> &
+  Pick<ApplyFlags, 'sourceDateEpoch'> & { readonly platform?: readonly string[]; readonly rebuild?: boolean };
+
+export async function verify(image: string, flags: VerifyFlags, streams: Streams): Promise<number> {
+  await using session = await openSession(flags, streams);
+  const trust = await readTrust(flags);
+  await using source = await openSource(image, session);
+  const found = await verifyImage({
+    ...trust,
+    source,
+    platforms: readPlatforms(flags.platform),
+    rebuild: flags.rebuild === true,
+    fetch: session.fetch,
+    repositories: flags.repo ?? [],
+    now: Date.now(),
+    sourceDateEpoch: parseEpoch(flags.sourceDateEpoch),
+    // a verification believes no earlier reading
+    cache: undefined,
+    log: session.terminal.log,
+    progress: session.terminal.progress,
+    signal: session.signal,
+    concurrency: 4,
+    onPulled: () => undefined,
+  });
+  session.terminal.close();
+  if (flags.json)
+    streams.stdout.write(
+      `${JSON.stringify({ schemaVersion: 1, image, valid: found.length === 0, problems: found }, null, 2)}\n`,
+    );
+  else {
+    for (const { where, kind, message } of found) streams.stdout.write(`${where}: ${kind}: ${message}\n`);
+    streams.stdout.write(
+      `${source.name}: ${found.length === 0 ? 'no problems' : `${found.length} problems`}\n`,
+    );
+  }
+  return found.length === 0 ? 0 : 6;
+}
