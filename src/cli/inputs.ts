@@ -32,7 +32,9 @@ export async function readReports(flags: PlanFlags): Promise<readonly Report[] |
   return reports;
 }
 
-export async function readTrust(flags: PlanFlags): Promise<TrustOptions> {
+export async function readTrust(
+  flags: Pick<PlanFlags, 'trustKey' | 'onlyTrustKeys' | 'allowUnsigned'>,
+): Promise<TrustOptions> {
   const trustKeys = [];
   for (const path of flags.trustKey ?? [])
     trustKeys.push({ name: basename(path), bytes: await readUserFile(path, '--trust-key') });

@@ -4,7 +4,7 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 function findRoot(directory: string): string {
-  return existsSync(join(directory, 'package.json')) ? directory : findRoot(dirname(directory));
+  return existsSync(join(directory, 'package-lock.json')) ? directory : findRoot(dirname(directory));
 }
 
 /** Absolute path of the project. */
