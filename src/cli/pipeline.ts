@@ -8,8 +8,9 @@ import type { Session } from './session.ts';
 import { TOOL } from './tool.ts';
 
 /** What the flags of `plan` and `patch` have in common. Files are read and checked here, before anything is opened. */
-export type PlanInputs = Omit<
-  PatchOptions,
+export type PlanInputs = Omit<PatchOptions, ApplyInput>;
+
+type ApplyInput =
   | 'source'
   | 'baseName'
   | 'target'
@@ -18,8 +19,7 @@ export type PlanInputs = Omit<
   | 'scripts'
   | 'ignoreErrors'
   | 'dryRun'
-  | 'compression'
->;
+  | 'compression';
 
 /** Layers read at the same time. */
 const CONCURRENCY = 4;
@@ -49,20 +49,7 @@ export async function readPlanInputs(flags: SourceFlags & PlanFlags, session: Se
 }
 
 /** What only applying needs, for a run that stops at the plan. */
-export function planOnly(
-  source: OpenSource,
-): Pick<
-  PatchOptions,
-  | 'source'
-  | 'baseName'
-  | 'target'
-  | 'plans'
-  | 'sourceDateEpoch'
-  | 'scripts'
-  | 'ignoreErrors'
-  | 'dryRun'
-  | 'compression'
-> {
+export function planOnly(source: OpenSource): Pick<PatchOptions, ApplyInput> {
   return {
     source,
     baseName: source.baseName,
