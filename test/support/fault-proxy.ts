@@ -20,11 +20,14 @@ export type Fault =
   /** One bit of the request's body at `offset` is flipped. */
   | { readonly kind: 'corrupt-upload'; readonly offset: number }
   | { readonly kind: 'delay'; readonly milliseconds: number }
+  /** The registry is not told about a Range, and answers with everything. */
+  | { readonly kind: 'ignore-range' }
   /** Headers of the answer: replaced, or dropped when undefined. */
   | { readonly kind: 'headers'; readonly headers: Readonly<Record<string, string | undefined>> };
 
 export interface Rule {
-  readonly method?: string;
+  /** "GET", or several: /PUT|PATCH/. */
+  readonly method?: string | RegExp;
   /** Matched against path and query. */
   readonly path?: RegExp;
   /** Matching requests that pass before it applies. */
@@ -45,7 +48,10 @@ export async function startFaultProxy(upstream: string, rules: readonly Rule[] =
   const faultFor = (request: IncomingMessage): Fault | undefined => {
     for (const counter of counters) {
       const { method, path, after = 0, times = 1 } = counter.rule;
-      if (method !== undefined && method !== request.method) continue;
+      if (
+        typeof method === 'string' ? method !== request.method : method?.test(request.method ?? '') === false
+      )
+        continue;
       if (path && !path.test(request.url ?? '')) continue;
       counter.seen++;
       if (counter.seen > after && counter.seen <= after + times) return counter.rule.fault;
@@ -97,10 +103,11 @@ function forward(
   fault: Fault | undefined,
 ): Promise<IncomingMessage | undefined> {
   return new Promise((resolve, reject) => {
+    const { range, ...others } = request.headers;
     const outgoing = httpRequest(upstream, {
       method: request.method,
       path: request.url,
-      headers: request.headers,
+      headers: range === undefined || fault?.kind === 'ignore-range' ? others : { ...others, range },
     });
     outgoing.on('response', resolve);
     outgoing.on('error', reject);
@@ -139,11 +146,20 @@ async function sendBody(
       return;
     }
     const sent = fault?.kind === 'corrupt' ? flip(chunk, fault.offset - start) : chunk;
-    if (!response.write(sent))
-      await new Promise((resolve) => response.once('drain', resolve).once('close', resolve));
+    if (!response.write(sent)) await drained(response);
     if (response.destroyed) return;
   }
   response.end();
+}
+
+function drained(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      response.off('drain', done).off('close', done);
+      resolve();
+    };
+    response.on('drain', done).on('close', done);
+  });
 }
 
 function flip(chunk: Buffer, at: number): Buffer {

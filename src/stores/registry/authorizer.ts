@@ -7,7 +7,7 @@ import type { Log } from '../../base/log.ts';
 import type { Answer } from './answer.ts';
 import { challengeScopes, chooseChallenge, parseChallenges, type Challenge } from './challenge.ts';
 import type { ConnectionPool } from './connection-pool.ts';
-import type { Credential, CredentialSearch } from './credentials.ts';
+import { secretsOf, type Credential, type CredentialSearch } from './credentials.ts';
 import type { Host, HostChallenge } from './host.ts';
 import { judgeRealm, type Realm } from './realm.ts';
 import type { Retrier } from './retry.ts';
@@ -51,6 +51,7 @@ export class Authorizer {
   /** By need: scopes a challenge asked for instead of ours. */
   readonly #scopes = new Map<string, readonly string[]>();
   #search: Promise<CredentialSearch> | undefined;
+  readonly #tokens = new Set<string>();
   #warnedRealm = false;
 
   constructor(options: AuthorizerOptions) {
@@ -87,10 +88,15 @@ export class Authorizer {
     return header?.value === sent?.value ? undefined : header;
   }
 
-  /** What the user should know when a request is refused. */
-  async describe(): Promise<{ source: string | undefined; secrets: readonly string[] }> {
-    const { credential } = (await this.#search?.catch(() => undefined)) ?? {};
-    return { source: credential?.source, secrets: credential ? secretsOf(credential) : [] };
+  /** Where the credentials came from, for messages. */
+  async source(): Promise<string | undefined> {
+    return (await this.#found())?.source;
+  }
+
+  /** What must not appear in a message, whatever the server sends back. */
+  async secrets(): Promise<readonly string[]> {
+    const credential = await this.#found();
+    return [...(credential ? secretsOf(credential) : []), ...this.#tokens];
   }
 
   scopesOf(need: Need): readonly string[] {
@@ -109,6 +115,10 @@ export class Authorizer {
         },
       );
     return search;
+  }
+
+  async #found(): Promise<Credential | undefined> {
+    return (await this.#search?.catch(() => undefined))?.credential;
   }
 
   async #find(): Promise<CredentialSearch> {
@@ -167,6 +177,7 @@ export class Authorizer {
       });
     this.#warnedRealm ||= used !== credential;
     const value = await this.#token(challenge, realm, scopes, used, sent);
+    this.#tokens.add(value);
     return { value: `Bearer ${value}`, source: used?.source, scopes };
   }
 
@@ -214,10 +225,6 @@ function hostChallenge({ scheme, parameters }: Challenge): HostChallenge {
 
 function registryToken(credential: Extract<Credential, { kind: 'registry-token' }>): Authorization {
   return { value: `Bearer ${credential.token}`, source: credential.source, scopes: [] };
-}
-
-function secretsOf(credential: Credential): string[] {
-  return [credential.kind === 'password' ? credential.password : credential.token];
 }
 
 function keyOf({ access, mountFrom }: Need): string {

@@ -99,16 +99,19 @@ export class RegistryClient {
       if (again.status === answer.status) return this.refused({ ...call, method: 'GET' }, again);
       again.destroy();
     }
-    const { source, secrets } = await authorizer.describe();
-    return refusal(answer, said ?? (await serverMessage(answer, call.method)), {
+    return refusal(answer, said ?? (await this.explain(call, answer)), {
       doing: call.doing,
       method: call.method,
       registry: this.#options.registry,
-      credentials: source,
+      credentials: await authorizer.source(),
       scopes: authorizer.scopesOf(call.need),
       notes: this.#notes(answer.url),
-      secrets,
     });
+  }
+
+  /** What the body of a refusal says. */
+  async explain(call: Call, answer: Answer): Promise<ServerMessage> {
+    return serverMessage(answer, call.method, await this.#options.authorizer.secrets());
   }
 
   failure(failure: ExchangeFailure, doing: string): OnlayError {

@@ -18,6 +18,13 @@ export type Credential = {
   | { readonly kind: 'registry-token'; readonly token: string }
 );
 
+/** What of a credential must not appear anywhere, in the forms it is sent in. */
+export function secretsOf(credential: Credential): string[] {
+  if (credential.kind === 'registry-token') return [credential.token];
+  const secret = credential.kind === 'password' ? credential.password : credential.token;
+  return [secret, Buffer.from(`${credential.username}:${secret}`, 'utf8').toString('base64')];
+}
+
 export interface CredentialOptions {
   readonly username?: string | undefined;
   readonly password?: string | undefined;

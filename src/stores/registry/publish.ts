@@ -7,7 +7,7 @@ import type { Document } from '../../oci/image-store.ts';
 import type { Answer } from './answer.ts';
 import type { Call, RegistryClient } from './client.ts';
 import { ACCEPT } from './document.ts';
-import { isImmutableTag, serverMessage, type ServerMessage } from './refusal.ts';
+import { isImmutableTag, type ServerMessage } from './refusal.ts';
 
 /** Thrown as `cause` when the registry misses a blob the manifest refers to. */
 export class MissingContent extends Error {
@@ -39,7 +39,7 @@ export async function pushDocument(
     await answer.discard();
     return checkStored(answer, document, client, tag);
   }
-  const said = await serverMessage(answer, 'PUT');
+  const said = await client.explain(call, answer);
   if (tag !== undefined && isImmutableTag(answer.status, said, answer.url.hostname))
     return immutable(client, document, tag, said);
   const error = await client.refused(call, answer, said);

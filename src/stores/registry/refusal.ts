@@ -20,21 +20,30 @@ export interface RefusalContext {
   readonly credentials: string | undefined;
   readonly scopes: readonly string[];
   readonly notes: readonly string[];
-  /** Values that must not appear, whatever the server echoes. */
-  readonly secrets: readonly string[];
 }
 
 const BODY_LIMIT = 64 << 10;
 const TEXT_LIMIT = 300;
 
-/** Reads what the body of a refusal says; HEAD has none. Never throws. */
-export async function serverMessage(answer: Answer, method: Method): Promise<ServerMessage> {
+/**
+ * Reads what the body of a refusal says; HEAD has none. Never throws. `secrets` are cut out: a server may send back what
+ * it was sent.
+ */
+export async function serverMessage(
+  answer: Answer,
+  method: Method,
+  secrets: readonly string[],
+): Promise<ServerMessage> {
   if (method === 'HEAD') {
     await answer.discard();
     return { codes: [], text: '' };
   }
   const bytes = await answer.bytes({ limit: BODY_LIMIT, what: 'Error body' }).catch(() => new Uint8Array());
-  return parseMessage(Buffer.from(bytes).toString('utf8'), answer.header('content-type') ?? '');
+  let body = Buffer.from(bytes).toString('utf8');
+  for (const secret of secrets)
+    for (const form of [secret, JSON.stringify(secret).slice(1, -1)])
+      if (form.length >= 4) body = body.replaceAll(form, '***');
+  return parseMessage(body, answer.header('content-type') ?? '');
 }
 
 /** ` (CODE: message)`, or nothing. */
@@ -53,7 +62,7 @@ export function refusal(answer: Answer, said: ServerMessage, context: RefusalCon
     ...context.notes,
   ].join(', ');
   const message = `Cannot ${context.doing}: ${details}`;
-  return new OnlayError(code, scrub(message, context.secrets), {
+  return new OnlayError(code, message, {
     hint: hintFor(answer, said, code, context),
   });
 }
@@ -64,13 +73,6 @@ export function isImmutableTag(status: number, said: ServerMessage, hostname: st
   if (status === 412) return true;
   if (![400, 403, 405, 409, 423].includes(status)) return false;
   return status === 409 || IMMUTABLE_TAG.test(text) || (quirkOf(hostname)?.immutableTag?.test(text) ?? false);
-}
-
-/** Removes secrets that a server has echoed. */
-export function scrub(text: string, secrets: readonly string[]): string {
-  let clean = text;
-  for (const secret of secrets) if (secret.length >= 4) clean = clean.replaceAll(secret, '***');
-  return clean;
 }
 
 function parseMessage(body: string, contentType: string): ServerMessage {

@@ -2,7 +2,7 @@
 // a refresh token, which not all servers know). The realm has been judged before; redirects are not followed.
 import { OnlayError } from '../../errors.ts';
 import type { Answer } from './answer.ts';
-import type { Credential } from './credentials.ts';
+import { secretsOf, type Credential } from './credentials.ts';
 import { ExchangeFailure, failureError } from './failure.ts';
 import type { Host } from './host.ts';
 import type { Realm } from './realm.ts';
@@ -131,7 +131,7 @@ function parse(bytes: Uint8Array): Record<string, unknown> | undefined {
 
 async function refused(request: TokenRequest, answer: Answer, where: string): Promise<OnlayError> {
   const { credential, registry, scopes } = request;
-  const said = await serverMessage(answer, 'GET');
+  const said = await serverMessage(answer, 'GET', credential ? secretsOf(credential) : []);
   const wanted = scopes.length > 0 ? `, wanted scope ${scopes.join(' ')}` : '';
   const used = credential ? `credentials: ${credential.source}` : 'no credentials';
   const message = `Cannot log in to ${registry}: GET ${where} answered ${answer.status}${quote(said)}, ${used}${wanted}`;
