@@ -99,8 +99,8 @@ export class EntryAssembler {
       mode: block.mode,
       uid: this.#paxNumber(pax, 'uid') ?? block.uid,
       gid: this.#paxNumber(pax, 'gid') ?? block.gid,
-      uname: paxText(pax, 'uname') ?? block.uname,
-      gname: paxText(pax, 'gname') ?? block.gname,
+      uname: this.#paxName(pax, 'uname') ?? block.uname,
+      gname: this.#paxName(pax, 'gname') ?? block.gname,
       size,
       mtime: this.#paxTime(pax) ?? block.mtime,
       link: isLink ? link : '',
@@ -182,6 +182,11 @@ export class EntryAssembler {
     return text === undefined ? undefined : decimal(text, this.#refuse);
   }
 
+  #paxName(pax: ReadonlyMap<string, Uint8Array>, key: 'uname' | 'gname'): string | undefined {
+    const text = paxText(pax, key);
+    return text?.includes('\0') ? this.#refuse(`the PAX ${key} has a NUL byte`) : text;
+  }
+
   #paxTime(pax: ReadonlyMap<string, Uint8Array>): number | undefined {
     const text = paxText(pax, 'mtime');
     if (text === undefined) return undefined;
@@ -200,9 +205,9 @@ function paxText(pax: ReadonlyMap<string, Uint8Array>, key: string): string | un
 
 // LIBARCHIVE.xattr.* is left in `pax` only: no container runtime applies it, so such an attribute does not exist in the
 // container, and carrying it over would grant it.
+// Copies, so that whoever keeps an attribute does not keep the whole header.
 function xattrsOf(records: readonly PaxRecord[]): ReadonlyMap<string, Uint8Array> {
   const xattrs = records.filter(([key]) => key.startsWith(XATTR) && key.length > XATTR.length);
-  return xattrs.length === 0
-    ? NO_RECORDS
-    : new Map(xattrs.map(([key, value]) => [key.slice(XATTR.length), value]));
+  if (xattrs.length === 0) return NO_RECORDS;
+  return new Map(xattrs.map(([key, value]) => [key.slice(XATTR.length), Buffer.from(value)]));
 }

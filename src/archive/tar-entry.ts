@@ -50,13 +50,13 @@ export type FieldName =
   | 'devMajor'
   | 'devMinor'
   | 'prefix'
-  | 'starPrefix'
   | 'starTrailer'
   | 'gnuAccessTime'
   | 'gnuChangeTime'
   | 'gnuSparse'
   | 'gnuExtended'
   | 'gnuRealSize';
+
 /** Position and length of every field that both dialects share, and of the prefix (ustar) and sparse fields (GNU). */
 export const FIELDS: Readonly<Record<FieldName, readonly [offset: number, length: number]>> = {
   name: [0, 100],
@@ -75,7 +75,6 @@ export const FIELDS: Readonly<Record<FieldName, readonly [offset: number, length
   devMajor: [329, 8],
   devMinor: [337, 8],
   prefix: [345, 155],
-  starPrefix: [345, 131],
   starTrailer: [508, 4],
   gnuAccessTime: [345, 12],
   gnuChangeTime: [357, 12],
@@ -124,7 +123,7 @@ export function decodeBlock(bytes: Buffer, start: number, refuse: Refuse): TarBl
   return {
     dialect,
     flag: String.fromCharCode(bytes[start + FIELDS.type[0]] as number),
-    path: dialect === 'ustar' ? withPrefix(text(prefixField(bytes, start)), name) : name,
+    path: dialect === 'ustar' ? withPrefix(decodePrefix(bytes, start, refuse), name) : name,
     mode: number('mode') % 0o10000,
     uid: number('uid'),
     gid: number('gid'),
@@ -178,7 +177,7 @@ export function encodeBlock(target: Buffer, start: number, block: BlockFields): 
   text('checksum', `${sum.toString(8).padStart(6, '0')}\0 `);
 }
 
-/** Largest number that an octal field of `length` bytes with a final NUL holds. */
+/** Largest number that an octal field with a final NUL holds. */
 export function octalLimit(field: NumberField): number {
   return 8 ** (FIELDS[field][1] - 1) - 1;
 }
@@ -187,11 +186,16 @@ function withPrefix(prefix: string, name: string): string {
   return prefix === '' ? name : `${prefix}/${name}`;
 }
 
-// star's headers end in "tar\0" and hold times after a shorter prefix; Go and GNU tar read them so
-function prefixField(bytes: Buffer, start: number): 'prefix' | 'starPrefix' {
+// star's headers end in "tar\0" and hold times in the last bytes of the prefix: Go then stops before them, GNU tar and
+// dpkg only at a NUL byte.
+function decodePrefix(bytes: Buffer, start: number, refuse: Refuse): string {
+  const prefix = decodeText(bytes, start, 'prefix');
   const at = start + FIELDS.starTrailer[0];
-  return bytes.latin1Slice(at, at + 4) === 'tar\0' ? 'starPrefix' : 'prefix';
+  if (prefix.length >= STAR_PREFIX_SIZE && bytes.latin1Slice(at, at + 4) === 'tar\0')
+    refuse('the prefix of the header runs into the times of star');
+  return prefix;
 }
+const STAR_PREFIX_SIZE = 131;
 
 function checksumMatches(bytes: Uint8Array, start: number, refuse: Refuse): boolean {
   const [offset, length] = FIELDS.checksum;

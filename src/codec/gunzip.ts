@@ -28,7 +28,7 @@ export function gunzipBytes(bytes: Uint8Array, options: DecodeOptions): Promise<
         requirePadding(bytes.subarray(engine.bytesWritten), options.what);
         resolve(buffer);
       } catch (failure) {
-        reject(failure as Error);
+        reject(failure);
       }
     });
   });

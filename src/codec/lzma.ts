@@ -80,7 +80,7 @@ class LzmaDecoder {
     if (input.length < 5) throw cutOff(options.what, 'lzma');
     if (input[0] !== 0) throw damaged(options.what, 'the lzma data is damaged');
     this.#code = new DataView(input.buffer, input.byteOffset, 5).getUint32(1);
-    this.#output = new Uint8Array(Math.min(options.size ?? input.length * 4, options.limit));
+    this.#output = new Uint8Array(Math.min(options.size ?? Infinity, input.length * 8, options.limit));
   }
 
   decode(): Uint8Array {

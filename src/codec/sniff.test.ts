@@ -5,7 +5,7 @@ import { sniff, type CodecName } from './sniff.ts';
 const STARTS: readonly (readonly [hex: string, codec: CodecName])[] = [
   ['1f8b0800', 'gzip'],
   ['28b52ffd04', 'zstd'],
-  ['502a4d1804000000', 'zstd'], // a skippable frame first, as estargz-like tools write
+  ['502a4d1804000000', 'zstd'], // a skippable frame first
   ['5f2a4d1804000000', 'zstd'],
   ['602a4d1804000000', 'none'],
   ['fd377a585a000004', 'xz'],

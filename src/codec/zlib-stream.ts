@@ -48,7 +48,6 @@ async function feed(
   let fed = 0;
   let ended = false;
   for await (const chunk of source) {
-    if (decoder.destroyed && !decoder.readableEnded) return;
     fed += chunk.length;
     if (!ended) {
       // after an error the callback never comes, but 'close' does
@@ -57,9 +56,10 @@ async function feed(
         decoder.write(chunk, () => resolve());
       });
     }
+    if (decoder.destroyed && !decoder.readableEnded) return;
     const left = Math.min(fed - decoder.bytesWritten, chunk.length);
     ended ||= left > 0;
-    if (left > 0 && decoder.errored === null) rest(chunk.subarray(chunk.length - left));
+    if (left > 0) rest(chunk.subarray(chunk.length - left));
   }
   if (!ended) decoder.end();
 }

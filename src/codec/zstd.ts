@@ -107,8 +107,8 @@ function nativeZstd(): Zstd | undefined {
 
 /** The part of node:zlib that the types of the oldest supported Node do not have. */
 interface ZlibWithZstd {
-  createZstdDecompress?(options: object): ZlibDecoder;
-  createZstdCompress?(options: object): ZlibDecoder;
+  readonly createZstdDecompress?: (options: object) => ZlibDecoder;
+  readonly createZstdCompress?: (options: object) => ZlibDecoder;
   readonly constants: Readonly<Record<string, number>>;
 }
 

@@ -177,6 +177,16 @@ const REFUSED: readonly (readonly [title: string, archive: () => Buffer, message
     () => craftTar({ magic: 'gnu', raw: { 345: 'prefix' } }, END),
     /not a number/,
   ],
+  [
+    'a prefix that runs into the times of star (Go stops before them, GNU tar does not)',
+    () => craftTar({ raw: { 345: 'p'.repeat(140), 508: 'tar\0' } }, END),
+    /times of star/,
+  ],
+  [
+    'a PAX uname with a NUL byte',
+    () => craftTar(craftPax({ uname: 'root\0games' }), {}, END),
+    /uname has a NUL byte/,
+  ],
   ['a wrong checksum', () => craftTar({ checksum: 1 }, END), /checksum/],
   ['a type nobody knows', () => craftTar({ type: 'Z' }, END), /type 'Z'/],
   ['a volume label', () => craftTar({ type: 'V' }, END), /type 'V'/],
@@ -250,6 +260,11 @@ test('a v7 header is accepted', () => {
     craftTar({ magic: 'v7', name: 'old', body: 'abc', raw: { 265: 'not a name' } }, END),
   );
   assert.deepEqual([header.path, header.type, header.uname, header.size], ['old', 'file', '', 3]);
+});
+
+test('a header of star is read', () => {
+  const raw = { 345: 'prefix', 476: '00000000000 00000000000 ', 508: 'tar\0' };
+  assert.equal(only(craftTar({ name: 'name', raw }, END)).header.path, 'prefix/name');
 });
 
 test('a v7 directory is known by its slash', () => {
