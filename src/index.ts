@@ -1,0 +1,164 @@
+// The library: what the command does, as functions. Everything the command line checks is checked here too; errors are
+// thrown as OnlayError, progress and warnings go to `log`.
+import { readPlanInputs, planOnly } from './cli/pipeline.ts';
+import type { PlanFlags, SourceFlags } from './cli/options.ts';
+import { openSource, openTarget, requireDestination } from './cli/places.ts';
+import { openSession } from './cli/session.ts';
+import type { Session } from './cli/session.ts';
+import { inspectImage as inspect } from './patch/inspect.ts';
+import type { Inspection } from './patch/inspect.ts';
+import { patchImage as patch } from './patch/patch.ts';
+import type { Outcome } from './patch/outcome.ts';
+import type { Plan } from './plan/plan.ts';
+import { readPlatforms } from './cli/inputs.ts';
+
+export { OnlayError } from './errors.ts';
+export type { ErrorCode } from './errors.ts';
+export type { Inspection } from './patch/inspect.ts';
+export type { Outcome, PackageOutcome, PlatformOutcome, ScriptOutcome } from './patch/outcome.ts';
+export type { Plan } from './plan/plan.ts';
+
+/** How images and mirrors are reached. */
+export interface AccessOptions {
+  /** Default: `process.env`. Proxies, credentials and certificate settings are read from it. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  readonly authfile?: string;
+  /** PEM files. */
+  readonly ca?: readonly string[];
+  readonly insecure?: readonly string[];
+  readonly plainHttp?: readonly string[];
+  /** Absent: no cache. */
+  readonly cacheDir?: string;
+  /** As "5m"; default 30 minutes. */
+  readonly timeout?: string;
+}
+
+export interface PlanOptions extends AccessOptions {
+  /** Any form of docs/cli.md: a registry reference, `oci:DIR:TAG`, `docker-archive:FILE`, … */
+  readonly image: string;
+  readonly platforms?: readonly string[];
+  /** File or folder; absent: everything is updated. */
+  readonly report?: string;
+  /** FROM=TO. */
+  readonly mirrors?: readonly string[];
+  readonly repositories?: readonly string[];
+  readonly trustKeys?: readonly string[];
+  readonly onlyTrustKeys?: boolean;
+  readonly allowUnsigned?: boolean;
+  /** Default true. */
+  readonly allowNew?: boolean;
+  readonly packages?: readonly string[];
+  readonly ignorePackages?: readonly string[];
+  readonly exitOnEol?: boolean;
+}
+
+export interface PatchOptions extends PlanOptions {
+  /** Tag, or any form of docs/cli.md. */
+  readonly tag?: string;
+  readonly push?: boolean;
+  readonly ociDir?: string;
+  readonly ignoreErrors?: boolean;
+  readonly scripts?: 'report' | 'fail';
+  readonly compression?: 'gzip' | 'zstd' | 'none';
+  /** Seconds since 1970. */
+  readonly sourceDateEpoch?: number;
+}
+
+/**
+ * Patches an image and writes the result.
+ *
+ * ```ts
+ * const outcome = await patchImage({ image: 'registry.example/web:1.4', push: true });
+ * if (outcome.changed) console.log(outcome.image?.digest);
+ * ```
+ */
+export async function patchImage(options: PatchOptions): Promise<Outcome> {
+  const destination = {
+    tagSuffix: 'patched',
+    ...(options.tag !== undefined && { tag: options.tag }),
+    ...(options.push !== undefined && { push: options.push }),
+    ...(options.ociDir !== undefined && { ociDir: options.ociDir }),
+  };
+  requireDestination(destination);
+  await using session = await open(options);
+  const inputs = await readPlanInputs(planFlags(options), session);
+  await using source = await openSource(options.image, session);
+  await using target = await openTarget(destination, source, session);
+  const run = await patch({
+    ...inputs,
+    source,
+    baseName: source.baseName,
+    target,
+    plans: undefined,
+    sourceDateEpoch: options.sourceDateEpoch,
+    scripts: options.scripts ?? 'report',
+    ignoreErrors: options.ignoreErrors === true,
+    dryRun: false,
+    compression: options.compression ?? 'gzip',
+  });
+  if (run.failure) throw run.failure;
+  return run.outcome;
+}
+
+/** Everything up to the plan, for each platform; nothing is written. */
+export async function planPatch(options: PlanOptions): Promise<readonly Plan[]> {
+  await using session = await open(options);
+  const inputs = await readPlanInputs(planFlags(options), session);
+  await using source = await openSource(options.image, session);
+  const run = await patch({ ...inputs, ...planOnly(source) });
+  if (run.failure) throw run.failure;
+  return run.plans;
+}
+
+/** What is in an image, for each platform. */
+export async function inspectImage(
+  options: AccessOptions & Pick<PlanOptions, 'image' | 'platforms'>,
+): Promise<readonly Inspection[]> {
+  await using session = await open(options);
+  await using source = await openSource(options.image, session);
+  return inspect({
+    source,
+    platforms: readPlatforms(options.platforms),
+    cache: session.cache,
+    log: session.terminal.log,
+    progress: session.terminal.progress,
+    signal: session.signal,
+    concurrency: 4,
+    onPulled: () => undefined,
+  });
+}
+
+function open(options: AccessOptions & Pick<PlanOptions, 'mirrors'>): Promise<Session> {
+  const { authfile, ca, insecure, plainHttp, cacheDir } = options;
+  const flags = {
+    progress: 'quiet' as const,
+    timeout: options.timeout ?? '30m',
+    cache: cacheDir !== undefined,
+    ...(options.mirrors !== undefined && { mirror: options.mirrors }),
+    ...(authfile !== undefined && { authfile }),
+    ...(ca !== undefined && { ca }),
+    ...(insecure !== undefined && { insecure }),
+    ...(plainHttp !== undefined && { plainHttp }),
+    ...(cacheDir !== undefined && { cacheDir }),
+  };
+  const { stdin, stdout, stderr } = process;
+  return openSession(flags, { stdin, stdout, stderr, env: options.env ?? process.env });
+}
+
+function planFlags(options: PlanOptions): SourceFlags & PlanFlags {
+  return {
+    image: options.image,
+    scanner: 'trivy',
+    pkgTypes: 'os',
+    new: options.allowNew !== false,
+    onlyTrustKeys: options.onlyTrustKeys === true,
+    allowUnsigned: options.allowUnsigned === true,
+    exitOnEol: options.exitOnEol === true,
+    ...(options.platforms !== undefined && { platform: options.platforms }),
+    ...(options.report !== undefined && { report: options.report }),
+    ...(options.repositories !== undefined && { repo: options.repositories }),
+    ...(options.trustKeys !== undefined && { trustKey: options.trustKeys }),
+    ...(options.packages !== undefined && { package: options.packages }),
+    ...(options.ignorePackages !== undefined && { ignorePackage: options.ignorePackages }),
+  };
+}
