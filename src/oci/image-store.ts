@@ -43,5 +43,7 @@ export interface ImageStore {
   putDocument(document: Document, tag?: string): Promise<void>;
   /** Names under which `resolve` finds images: tags; whole references in archives. Absent where it costs a listing. */
   tags?(): Promise<readonly string[]>;
+  /** Manifests whose `subject` is this digest. Absent, or undefined, where the store has no such list of its own. */
+  referrers?(subject: Digest): Promise<readonly Descriptor[] | undefined>;
   [Symbol.asyncDispose](): Promise<void>;
 }

@@ -201,6 +201,35 @@ test('an upload location in https storage gets the bytes and no credentials', ne
   assert.doesNotMatch(opened.events.map(({ url }) => url).join(), /signature/);
 });
 
+test(
+  'an upload location that drops https is put right, and nothing goes out in the clear',
+  needsOpenssl,
+  async () => {
+    using authority = createAuthority();
+    const { certificate, key } = authority.sign('IP:127.0.0.1');
+    const registry: TestServer = await startServer(
+      guarded((request, response) => {
+        request.resume();
+        if (request.method === 'PUT') response.writeHead(201).end();
+        else
+          response.writeHead(202, { location: `http://${registry.host}/v2/team/app/blobs/uploads/1` }).end();
+      }),
+      { tls: { cert: certificate, key } },
+    );
+    await using _ = registry;
+    await using opened = openForTest(`${registry.host}/team/app`, {
+      ...USER,
+      caFiles: [authority.certificatePath],
+    });
+    await opened.store.putBlob(blob(), { open: () => streamOf(content), fresh: true });
+    assert.deepEqual(
+      opened.events.map(({ url, method }) => `${method} ${new URL(url).protocol}`),
+      ['POST https:', 'POST https:', 'PUT https:'],
+    );
+    assert.match(opened.log.lines.join(), /warn .*wrong scheme or port/);
+  },
+);
+
 /** Asks for a Bearer token of `realm`. */
 const bearerAt =
   (realm: () => string): Handler =>

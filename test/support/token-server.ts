@@ -23,6 +23,7 @@ export interface TokenServerOptions {
   readonly postStatus?: number;
   /** Name of the field that holds the token. */
   readonly field?: 'token' | 'access_token';
+  /** P-256. */
   readonly signing?: { readonly key: KeyObject; readonly certificate: string; readonly issuer: string };
 }
 
@@ -105,6 +106,6 @@ function jwt(
     exp: now + 300,
     jti: randomBytes(8).toString('hex'),
   };
-  const text = `${part({ typ: 'JWT', alg: 'RS256', x5c })}.${part({ ...claims, access: grants })}`;
-  return `${text}.${sign('sha256', Buffer.from(text), key).toString('base64url')}`;
+  const text = `${part({ typ: 'JWT', alg: 'ES256', x5c })}.${part({ ...claims, access: grants })}`;
+  return `${text}.${sign('sha256', Buffer.from(text), { key, dsaEncoding: 'ieee-p1363' }).toString('base64url')}`;
 }

@@ -2,13 +2,13 @@
 // that does not count is never answered with less security.
 import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
+import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { hasCode } from '../../errors.ts';
 import { createAuthority, hasOpenssl, type Authority } from '../../../test/support/certificates.ts';
 import { startConnectProxy } from '../../../test/support/connect-proxy.ts';
+import { startServer } from '../../../test/support/http-server.ts';
 import { openForTest, type OpenedRegistry } from '../../../test/support/registry-client.ts';
 import { startRegistry } from '../../../test/support/registry.ts';
 import type { RegistryOptions } from './open.ts';
@@ -188,6 +188,28 @@ test('a proxy is used for https and http, its password goes to it alone', { skip
       hasCode(error, 'NETWORK') &&
       /proxy 127.* refused the connection with status 407/.test(error.message) &&
       !/wr0ng/.test(error.message),
+  );
+});
+
+test('a token server is reached through the proxy too, wherever the proxy is', async () => {
+  await using registry = await startRegistry({ auth: { kind: 'bearer', users: {} } });
+  const realm = registry.tokens?.realm ?? '';
+  await using front = await startServer(async (request, response) => {
+    const answer = await fetch(registry.url + request.url, {
+      headers: { authorization: request.headers.authorization ?? '', accept: request.headers.accept ?? '' },
+    });
+    const challenge = answer.headers.get('www-authenticate')?.replace(realm, 'http://tokens.example/token');
+    response.writeHead(answer.status, challenge === undefined ? {} : { 'www-authenticate': challenge }).end();
+  });
+  await using proxy = await startConnectProxy((host) =>
+    host.startsWith('tokens.example') ? (registry.tokens?.host ?? '') : front.host,
+  );
+  const env = { http_proxy: `http://${proxy.host}` };
+  await using opened = openForTest('plain.example/a/b', { plainHttp: ['plain.example'], env });
+  assert.equal(await reaches(opened), true);
+  assert.deepEqual(
+    proxy.requests.map(({ target }) => new URL(target).host),
+    ['plain.example', 'tokens.example', 'plain.example'],
   );
 });
 

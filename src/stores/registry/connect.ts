@@ -34,7 +34,8 @@ export function connector(build: Build, options: ConnectOptions): buildConnector
   const base = build({
     timeout: options.timeoutMs,
     ...tls,
-    ...(reach !== 'any' && { lookup: guardedLookup(reach) }),
+    // a proxy is the user's choice, and resolves names itself
+    ...(reach !== 'any' && !proxy && { lookup: guardedLookup(reach) }),
   });
   return (target, callback) => {
     const fail = (error: unknown): void => callback(connectFailure(error), null);

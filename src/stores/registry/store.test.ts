@@ -291,6 +291,17 @@ test('where a proxy limits request bodies, a blob is sent in pieces', async () =
   );
 });
 
+test('pieces are as large as the registry wants them', async () => {
+  await using registry = await startRegistry({ maxBody: 2_000_000, chunkMinLength: 1_500_000 });
+  await using opened = openForTest(`${registry.host}/team/app`);
+  const bytes = randomBytes(4_000_000);
+  await opened.store.putBlob(blob(bytes), { open: () => streamOf(bytes), fresh: true });
+  assert.deepEqual(
+    registry.requests.flatMap(({ headers }) => headers['content-range'] ?? []),
+    ['0-1499999', '1500000-2999999', '3000000-3999999'],
+  );
+});
+
 test('content in a descriptor is used when its digest is right, and only then', async () => {
   await using registry = await startRegistry();
   await using opened = openForTest(`${registry.host}/team/app`);
@@ -380,6 +391,25 @@ test('too many requests end with what the registry says about its limit', async 
   );
   // an hour is not waited for
   assert.equal(server.requests.length, 1);
+});
+
+test('referrers are listed where the registry has the API', async () => {
+  for (const referrers of [true, false]) {
+    await using registry = await startRegistry({ referrers });
+    await using opened = openForTest(`${registry.host}/team/app`);
+    const subject = await putImage(opened.store, { layers: await layers(1) }, '1');
+    const manifest = {
+      artifactType: 'application/x.test',
+      subject: subject.descriptor.raw,
+      annotations: { a: 'b' },
+    };
+    const referrer = await putImage(opened.store, { layers: await layers(1), manifest });
+    const found = await opened.store.referrers?.(subject.descriptor.digest);
+    assert.deepEqual(
+      found?.map(({ digest, artifactType, annotations }) => [digest, artifactType, { ...annotations }]),
+      referrers ? [[referrer.descriptor.digest, 'application/x.test', { a: 'b' }]] : undefined,
+    );
+  }
 });
 
 test('mirrors of registries.conf serve reads; writes go to the registry itself', async () => {

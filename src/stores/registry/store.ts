@@ -11,6 +11,7 @@ import { fetchBlob } from './blob.ts';
 import type { RegistryClient } from './client.ts';
 import { fetchChild, fetchDocument, type Wanted } from './document.ts';
 import { hasDocument, MissingContent, pushDocument } from './publish.ts';
+import { listReferrers } from './referrers.ts';
 import type { PullFrom } from './registries-conf.ts';
 import { hasBlob, pushBlob } from './upload.ts';
 
@@ -99,6 +100,10 @@ export class RegistryStore implements ImageStore {
       if (!missing || !(await this.#repairMounts(primary))) throw error;
       await pushDocument(primary, document, tag);
     }
+  }
+
+  async referrers(subject: Digest): Promise<readonly Descriptor[] | undefined> {
+    return listReferrers((await this.#open()).primary, subject);
   }
 
   [Symbol.asyncDispose](): Promise<void> {

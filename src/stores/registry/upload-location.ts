@@ -10,7 +10,12 @@ export interface UploadLocation {
   readonly url: URL;
   /** Set for a server that is not the registry. */
   readonly foreign: Reach | undefined;
+  /** Bytes a chunk must have at least, but for the last one. */
+  readonly minChunk: number;
 }
+
+/** A chunk is held in memory. */
+const MAX_MIN_CHUNK = 128 << 20;
 
 /** Throws SERVER for a location that bytes must not be sent to. */
 export function uploadLocation(
@@ -18,6 +23,13 @@ export function uploadLocation(
   client: RegistryClient,
   previous?: UploadLocation,
 ): UploadLocation {
+  const stated = Number(answer.header('oci-chunk-min-length') ?? previous?.minChunk ?? 0) || 0;
+  return { ...judge(answer, client, previous), minChunk: Math.min(stated, MAX_MIN_CHUNK) };
+}
+
+type Judged = Pick<UploadLocation, 'url' | 'foreign'>;
+
+function judge(answer: Answer, client: RegistryClient, previous: UploadLocation | undefined): Judged {
   const text = answer.header('location');
   if (text === undefined && previous) return previous;
   const refuse = (why: string): OnlayError =>

@@ -198,7 +198,7 @@ async function sendChunks(
 ): Promise<Answer> {
   let location = opened;
   let offset = 0;
-  for await (const chunk of chunksOf(measured(source, descriptor), chunkSize)) {
+  for await (const chunk of chunksOf(measured(source, descriptor), Math.max(chunkSize, opened.minChunk))) {
     const answer = await client.call({
       ...closingCall(client, descriptor, location, bodyOf(chunk)),
       method: 'PATCH',
