@@ -300,7 +300,7 @@ class Resolver {
       const solution = await this.#add(state, choice);
       if ('state' in solution) {
         this.#note(choice.offer.candidate.name, cves);
-        return solution.state;
+        return choice.reason === 'obsoletes' ? this.#addSplit(solution.state, installed) : solution.state;
       }
       reason ??= solution.failure.text;
       needsNew ||= solution.failure.kind === 'new-package';
@@ -310,6 +310,20 @@ class Resolver {
       cves,
     });
     return state;
+  }
+
+  /** A package that was split is obsoleted by several, which take its place together. */
+  async #addSplit(state: State, installed: InstalledSolvable): Promise<State> {
+    let all = state;
+    const names = new Set(all.choices.map(({ offer }) => offer.candidate.name));
+    for (const choice of this.#obsoletersOf(installed)) {
+      if (names.has(choice.offer.candidate.name)) continue;
+      const solution = await this.#add(all, choice);
+      if (!('state' in solution)) continue;
+      all = solution.state;
+      names.add(choice.offer.candidate.name);
+    }
+    return all;
   }
 
   /** Solves, and fetches file lists as often as the search asks for another path. */
@@ -324,20 +338,25 @@ class Resolver {
     }
   }
 
-  /** Newer versions, newest first; or what obsoletes the package, which then wins over a version it obsoletes too. */
+  /** Newer versions, newest first; what obsoletes the package comes before versions that it obsoletes too. */
   #candidates(installed: InstalledSolvable, wanted: Wanted | undefined): readonly Choice[] {
     const reason: PlanReason = wanted ? 'requested' : 'upgrade';
     const upgrades = this.#offers
       .upgrades(installed)
       .map((offer): Choice => ({ offer, replaces: installed, reason, by: undefined }));
     const newest = upgrades[0]?.offer.candidate;
-    const obsoleters = this.#offers
+    const obsoleters = this.#obsoletersOf(installed);
+    const replacing = obsoleters.filter(({ offer }) => !newest || obsoletes(offer.candidate, newest));
+    return [...replacing, ...upgrades, ...obsoleters.filter((choice) => !replacing.includes(choice))];
+  }
+
+  #obsoletersOf(installed: InstalledSolvable): readonly Choice[] {
+    return this.#offers
       .obsoleters(new Set([installed.name]))
       .filter(
         ({ candidate }) =>
           candidate.name !== installed.name &&
           obsoletes(candidate, installed) &&
-          (!newest || obsoletes(candidate, newest)) &&
           this.#offers.mayReplace(installed.vendor, candidate.vendor),
       )
       .sort(
@@ -349,7 +368,6 @@ class Resolver {
         if (present && compareEvr(offer.candidate.evr, present.evr) <= 0) return [];
         return [{ offer, replaces: present, reason: 'obsoletes', by: installed.name }];
       });
-    return [...obsoleters, ...upgrades];
   }
 
   #asRequested(state: State, done: Choice): State {

@@ -2,6 +2,7 @@
 // added, what it breaks is upgraded along, what it obsoletes goes. Nothing is downgraded, nothing is removed otherwise.
 // Depth-first with a budget; the result of one root is the ground for the next. Weak dependencies are not followed: a
 // patch adds what is required and nothing else.
+import { compareBytes } from '../../../base/bytes.ts';
 import { rangesOverlap, type Relation } from '../dependencies.ts';
 import type { SolvablePackage } from '../repositories/candidate.ts';
 import type { RichDependency } from '../rich.ts';
@@ -66,6 +67,7 @@ export interface SolverOptions {
 }
 
 const BUDGET = 4000;
+const MAX_DISTURBED = 30;
 const MAX_OPTIONS = 12;
 
 interface Problem {
@@ -78,19 +80,30 @@ interface Problem {
 export class Solver {
   readonly #options: SolverOptions;
   #budget = BUDGET;
+  /** How many installed packages may be upgraded because they are in the way; whether that was not enough. */
+  #disturbed = 0;
+  #tooFew = false;
   #failure: Failure | undefined;
 
   constructor(options: SolverOptions) {
     this.#options = options;
   }
 
-  /** Adds `choice` to a consistent state, with all that follows from it. */
+  /**
+   * Adds `choice` to a consistent state, with all that follows from it. Of several ways the one that upgrades the fewest
+   * packages only because they are in the way is taken, as dnf does by keeping what is installed first.
+   */
   add(state: State, choice: Choice): Solution {
-    this.#budget = BUDGET;
     this.#failure = undefined;
     const next = this.#apply(state, [choice]);
-    const solved = next && this.#close(next, state);
-    if (solved) return { state: solved };
+    for (let disturbed = 0; next && disturbed <= MAX_DISTURBED; disturbed++) {
+      this.#budget = BUDGET;
+      this.#disturbed = disturbed;
+      this.#tooFew = false;
+      const solved = this.#close(next, state);
+      if (solved) return { state: solved };
+      if (!this.#tooFew) break;
+    }
     return {
       failure: this.#failure ?? {
         kind: 'unsatisfiable',
@@ -133,7 +146,11 @@ export class Solver {
         }
       made.push(choice);
     }
-    return { choices: made, obsoleted };
+    // a newer version of what was obsoleted takes its place after all
+    return {
+      choices: made,
+      obsoleted: obsoleted.filter(({ installed }) => !made.some(({ replaces }) => replaces === installed)),
+    };
   }
 
   /** Repairs what `state` breaks beyond `ground`; undefined with `#failure` set if that cannot be done. */
@@ -142,6 +159,11 @@ export class Solver {
     if (!problem) return state;
     for (const option of problem.options.slice(0, MAX_OPTIONS)) {
       if (this.#budget-- <= 0) return this.#fail('too many possibilities');
+      const made = [...state.choices.slice(ground.choices.length), ...option];
+      if (disturbing(made, made) > this.#disturbed) {
+        this.#tooFew = true;
+        continue;
+      }
       const next = this.#apply(state, option);
       const solved = next && this.#close(next, ground);
       if (solved) return solved;
@@ -311,7 +333,10 @@ export class Solver {
       case 'atom':
         return this.#providersOf(state, dependency.relation, requirer).map((choice) => [choice]);
       case 'or':
-        return dependency.parts.flatMap((part) => this.#waysTo(state, part, requirer));
+        return this.#sorted(
+          dependency.parts.flatMap((part) => this.#waysTo(state, part, requirer)),
+          requirer,
+        );
       case 'and': {
         // the first part that is missing; the others are looked at again afterwards
         const missing = dependency.parts.find((part) => !this.#satisfied(state, part));
@@ -352,23 +377,31 @@ export class Solver {
       if (choice.replaces && !offers.mayReplace(choice.replaces.vendor, candidate.vendor)) return [];
       return [choice];
     });
+    const possible = choices.filter(
+      ({ replaces }) => !replaces || !state.choices.some((other) => other.replaces === replaces),
+    );
+    return this.#sorted(
+      possible.map((choice) => [choice]),
+      requirer,
+    ).flat();
+  }
+
+  /** Upgrades before new packages, better repositories and the requirer's architecture first, newest first, by name. */
+  #sorted(
+    options: readonly (readonly Choice[])[],
+    requirer: SolvablePackage,
+  ): readonly (readonly Choice[])[] {
     const native = (choice: Choice): number => {
       const { arch } = choice.offer.candidate;
-      return arch === requirer.arch ? 0 : 1 + offers.rank(arch);
+      return arch === requirer.arch || arch === 'noarch' ? 0 : 1 + this.#options.offers.rank(arch);
     };
-    return choices
-      .filter(({ replaces }) => !replaces || !gone(state, replaces))
-      .sort(
-        (a, b) =>
-          Number(a.replaces === undefined) - Number(b.replaces === undefined) ||
-          a.offer.repository.config.priority - b.offer.repository.config.priority ||
-          native(a) - native(b) ||
-          (a.offer.candidate.name === b.offer.candidate.name
-            ? compareEvr(b.offer.candidate.evr, a.offer.candidate.evr)
-            : a.offer.candidate.name < b.offer.candidate.name
-              ? -1
-              : 1),
-      );
+    const order = (a: Choice, b: Choice): number =>
+      Number(a.replaces === undefined) - Number(b.replaces === undefined) ||
+      a.offer.repository.config.priority - b.offer.repository.config.priority ||
+      native(a) - native(b) ||
+      compareBytes(a.offer.candidate.name, b.offer.candidate.name) ||
+      compareEvr(b.offer.candidate.evr, a.offer.candidate.evr);
+    return options.toSorted(([a], [b]) => (a && b ? order(a, b) : 0));
   }
 
   /** All packages there are in a state. */
@@ -429,6 +462,13 @@ export class Solver {
       throw new FileListsNeeded(relation.name);
     return false;
   }
+}
+
+/** Installed packages that are upgraded only because new packages are in their way. */
+function disturbing(choices: readonly Choice[], all: readonly Choice[]): number {
+  const isNew = (name: string | undefined): boolean =>
+    all.some(({ offer, replaces }) => offer.candidate.name === name && replaces === undefined);
+  return choices.filter(({ reason, by }) => reason === 'breaks' && isNew(by)).length;
 }
 
 function leaves(
