@@ -63,9 +63,34 @@ export class OnlayError extends Error {
   ) {
     super(redact(oneLine(message)), options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
-    this.hint = options.hint === undefined ? undefined : redact(oneLine(options.hint));
+    const hint = options.hint ?? USUAL_HINTS[code];
+    this.hint = hint === undefined ? undefined : redact(oneLine(hint));
   }
 }
+
+/** What to do where the place that throws knows nothing better. */
+const USUAL_HINTS: Readonly<Partial<Record<ErrorCode, string>>> = {
+  IMAGE_NOT_FOUND: 'check the name, the tag and the platform',
+  IMAGE_INVALID: 'the image is damaged or was made by a broken tool; build or copy it again',
+  ARCHIVE_INVALID: 'it is damaged as it was published; compare with another copy or ask its author',
+  DATABASE_INVALID:
+    'the package database of the image is damaged or in the middle of a change; build the image again',
+  REPORT_MISMATCH: 'scan the very image that is to be patched, best by digest',
+  DIGEST_MISMATCH:
+    'what was received is not what its name promises; try again, or use another store or mirror',
+  SIZE_MISMATCH: 'what was received is not what its name promises; try again, or use another store or mirror',
+  SIGNATURE_INVALID:
+    'if the repository is signed by another key, add that with --trust-key FILE; otherwise use another mirror',
+  INDEX_INVALID:
+    'the mirror may be in the middle of a synchronisation; try again later or use another one: --mirror FROM=TO',
+  INDEX_EXPIRED: 'use a mirror that is up to date: --mirror FROM=TO',
+  PACKAGE_INVALID: 'use another mirror: --mirror FROM=TO',
+  LIMIT_EXCEEDED: 'this protects against hostile input; report it if the input is honest',
+  AUTH_REQUIRED: 'log in with `onlay login HOST`, or give --authfile FILE',
+  AUTH_DENIED: 'the credentials lack the right that is needed; use others',
+  NETWORK: 'check network, proxy and name; trying again may help',
+  SERVER: 'trying again may help',
+};
 
 /** True when `error` is an OnlayError with one of the codes. */
 export function hasCode(error: unknown, ...codes: readonly ErrorCode[]): error is OnlayError {

@@ -142,7 +142,7 @@ function open(options: AccessOptions & Pick<PlanOptions, 'mirrors'>): Promise<Se
     ...(cacheDir !== undefined && { cacheDir }),
   };
   const { stdin, stdout, stderr } = process;
-  return openSession(flags, { stdin, stdout, stderr, env: options.env ?? process.env });
+  return openSession(flags, { stdin, stdout, stderr, env: options.env ?? process.env, warnings: [] });
 }
 
 function planFlags(options: PlanOptions): SourceFlags & PlanFlags {

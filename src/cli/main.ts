@@ -13,6 +13,7 @@ import {
   epochFlag,
   flag,
 } from './options.ts';
+import { errorDocument } from './result.ts';
 import { TOOL } from './tool.ts';
 
 /** What a run touches outside itself. */
@@ -23,21 +24,29 @@ export interface Streams {
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
+/** The streams of one run, and what it warned of. */
+export interface RunStreams extends Streams {
+  readonly warnings: string[];
+}
+
 /** Runs `argv` (without node and script) and answers the exit status. Never throws. */
 export async function main(argv: readonly string[], streams: Streams = process): Promise<number> {
   let status = 0;
-  const program = buildProgram(streams, (result) => void (status = result));
+  const { stdin, stdout, stderr, env } = streams;
+  const warnings: string[] = [];
+  const program = buildProgram({ stdin, stdout, stderr, env, warnings }, (result) => void (status = result));
   try {
     await program.parseAsync([...argv], { from: 'user' });
     return status;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    if (argv.includes('--json') && error instanceof OnlayError) stdout.write(errorDocument(error, warnings));
     report(error, streams, argv.includes('--debug'));
     return exitStatus(error);
   }
 }
 
-function buildProgram(streams: Streams, done: (status: number) => void): Command {
+function buildProgram(streams: RunStreams, done: (status: number) => void): Command {
   const program = new Command('onlay')
     .description(
       'Patches container images without a daemon: one new layer with verified packages, from registry to registry.',

@@ -9,7 +9,7 @@ import type { MirrorFetch } from '../mirrors/index.ts';
 import { openLayerCache } from '../patch/layer-cache.ts';
 import type { LayerCache } from '../patch/layer-cache.ts';
 import type { StoreOptions } from '../stores/index.ts';
-import type { Streams } from './main.ts';
+import type { RunStreams, Streams } from './main.ts';
 import { parseDuration } from './options.ts';
 import type { OutputFlags, TransportFlags } from './options.ts';
 import { openTerminal } from './terminal.ts';
@@ -25,11 +25,12 @@ export interface Session extends AsyncDisposable {
 
 export async function openSession(
   flags: TransportFlags & OutputFlags & { readonly mirror?: readonly string[] },
-  streams: Streams,
+  streams: RunStreams,
 ): Promise<Session> {
   const terminal = openTerminal({
     stream: streams.stderr,
     mode: flags.progress,
+    warnings: streams.warnings,
     debug: flags.debug === true,
     color: streams.stderr.isTTY && (streams.env['NO_COLOR'] ?? '') === '',
   });

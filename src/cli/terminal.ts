@@ -21,14 +21,15 @@ export interface Terminal {
 interface TerminalOptions {
   readonly stream: NodeJS.WriteStream;
   readonly mode: ProgressMode;
+  /** Warnings are added to it. */
+  readonly warnings: string[];
   readonly debug: boolean;
   readonly color: boolean;
 }
 
-export function openTerminal({ stream, mode, debug, color }: TerminalOptions): Terminal {
+export function openTerminal({ stream, mode, warnings, debug, color }: TerminalOptions): Terminal {
   const style = picocolors.createColors(color);
   const bars = mode === 'tty' || (mode === 'auto' && stream.isTTY) ? openBars(stream) : undefined;
-  const warnings: string[] = [];
   const line = (text: string): void => (bars ? bars.print(text) : void stream.write(`${text}\n`));
   const event = (level: string, message: string, fields: LogFields | undefined): void => {
     stream.write(`${redact(JSON.stringify({ level, message, ...fields }))}\n`);

@@ -224,7 +224,7 @@ test('an index with a bad signature', async () => {
   const path = `dists/${SUITE}/InRelease`;
   const text = Buffer.from(world.archive.get(path) ?? []).toString();
   world.archive.set(path, Buffer.from(text.replace('Origin: Toys', 'Origin: Boys')));
-  await refused(world, ['-i', world.image, '--push'], 6, 'SIGNATURE_INVALID', /InRelease|signature/);
+  await refused(world, ['-i', world.image, '--push'], 6, 'SIGNATURE_INVALID', /Cannot verify Release/);
 });
 
 test('an index signed by a key that is not trusted', async () => {
@@ -241,7 +241,7 @@ test('an index past its Valid-Until', async () => {
       validUntil: new Date(Date.now() - 10 * 86_400_000),
     },
   });
-  await refused(world, ['-i', world.image, '--push'], 6, 'INDEX_EXPIRED', /expired|Valid-Until/);
+  await refused(world, ['-i', world.image, '--push'], 6, 'INDEX_EXPIRED', /valid until/);
 });
 
 test('an index whose content is not what the signed release says', async () => {

@@ -25,7 +25,12 @@ export function onlay(
   return new Promise((resolve, reject) => {
     const options = {
       cwd,
-      env: { PATH: process.env['PATH'] ?? '', HOME: '/nonexistent', ...env },
+      env: {
+        PATH: process.env['PATH'] ?? '',
+        HOME: '/nonexistent',
+        ...(args.includes('--cache-dir') ? {} : { ONLAY_NO_CACHE: '1' }),
+        ...env,
+      },
       maxBuffer: 64 * 1024 * 1024,
       timeout: 120_000,
     };

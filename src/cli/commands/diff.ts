@@ -5,7 +5,7 @@ import { openImages } from '../../patch/open-tree.ts';
 import type { OpenedImage } from '../../patch/open-tree.ts';
 import { formatPlatform } from '../../oci/platform.ts';
 import { readPlatforms } from '../inputs.ts';
-import type { Streams } from '../main.ts';
+import type { RunStreams } from '../main.ts';
 import { openSource } from '../places.ts';
 import { openSession } from '../session.ts';
 import type { Session } from '../session.ts';
@@ -15,7 +15,7 @@ export async function diff(
   before: string,
   after: string,
   flags: InspectFlags,
-  streams: Streams,
+  streams: RunStreams,
 ): Promise<number> {
   await using session = await openSession(flags, streams);
   const [a, b] = [await read(before, flags, session), await read(after, flags, session)];

@@ -2,7 +2,7 @@
 import { displayText } from '../../base/bytes.ts';
 import { inspectImage } from '../../patch/inspect.ts';
 import type { Inspection } from '../../patch/inspect.ts';
-import type { Streams } from '../main.ts';
+import type { RunStreams } from '../main.ts';
 import { readPlatforms } from '../inputs.ts';
 import type { OutputFlags, TransportFlags } from '../options.ts';
 import { openSource } from '../places.ts';
@@ -11,7 +11,7 @@ import { formatBytes } from '../terminal.ts';
 
 export type InspectFlags = TransportFlags & OutputFlags & { readonly platform?: readonly string[] };
 
-export async function inspect(image: string, flags: InspectFlags, streams: Streams): Promise<number> {
+export async function inspect(image: string, flags: InspectFlags, streams: RunStreams): Promise<number> {
   await using session = await openSession(flags, streams);
   const { terminal } = session;
   await using source = await openSource(image, session);

@@ -2,14 +2,14 @@
 // input only, so that it stands in no process list and no history.
 import { OnlayError } from '../../errors.ts';
 import { collect } from '../../base/streams.ts';
-import type { Streams } from '../main.ts';
+import type { RunStreams } from '../main.ts';
 import type { OutputFlags, TransportFlags } from '../options.ts';
 import { openSession } from '../session.ts';
 
 export type LoginFlags = TransportFlags &
   OutputFlags & { readonly username?: string; readonly passwordStdin?: boolean };
 
-export async function login(host: string, flags: LoginFlags, streams: Streams): Promise<number> {
+export async function login(host: string, flags: LoginFlags, streams: RunStreams): Promise<number> {
   if (flags.username === undefined || flags.passwordStdin !== true)
     throw new OnlayError('USAGE', 'A user name and a password are needed', {
       hint: `onlay login ${host} --username NAME --password-stdin <FILE`,
@@ -31,7 +31,7 @@ export async function login(host: string, flags: LoginFlags, streams: Streams): 
   return 0;
 }
 
-export async function logout(host: string, flags: LoginFlags, streams: Streams): Promise<number> {
+export async function logout(host: string, flags: LoginFlags, streams: RunStreams): Promise<number> {
   await using session = await openSession(flags, streams);
   const registry = await import('../../stores/registry/index.ts');
   const { removed } = await registry.logout({ registry: host, authfile: flags.authfile, env: streams.env });

@@ -5,52 +5,46 @@ import { parsePlans } from '../../plan/plan.ts';
 import type { Plan } from '../../plan/plan.ts';
 import { patchImage } from '../../patch/patch.ts';
 import { exitStatus } from '../exit-codes.ts';
-import type { Streams } from '../main.ts';
+import type { RunStreams } from '../main.ts';
 import { ignoredFlags, parseEpoch, parseNumber } from '../options.ts';
 import type { ApplyFlags, OutputFlags, PlanFlags, SourceFlags, TransportFlags } from '../options.ts';
 import { readPlanInputs } from '../pipeline.ts';
 import { openSource, openTarget, requireDestination } from '../places.ts';
-import { errorDocument, showOutcome } from '../result.ts';
+import { showOutcome } from '../result.ts';
 import { openSession } from '../session.ts';
 
 export type PatchFlags = SourceFlags & PlanFlags & ApplyFlags & TransportFlags & OutputFlags;
 
 /** Exit status of the run; what stops it before anything is known of the image is thrown. */
-export async function patch(flags: PatchFlags, streams: Streams): Promise<number> {
+export async function patch(flags: PatchFlags, streams: RunStreams): Promise<number> {
   await using session = await openSession(flags, streams);
   const { terminal } = session;
   const { log } = terminal;
-  try {
-    for (const name of ignoredFlags(flags)) log.warn(`${name} has no meaning here and is ignored`);
-    if (flags.allowUnsigned) log.warn('repositories without a valid signature are used (--allow-unsigned)');
-    const unchanged = parseNumber(flags.exitCodeUnchanged, '--exit-code-unchanged', { min: 0, max: 255 });
-    const sourceDateEpoch = parseEpoch(flags.sourceDateEpoch);
-    if (!flags.dryRun) requireDestination(flags);
-    const inputs = await readPlanInputs(flags, session);
-    const plans = flags.plan === undefined ? undefined : await readPlans(flags.plan, flags);
-    await using source = await openSource(flags.image, session);
-    await using target = flags.dryRun ? undefined : await openTarget(flags, source, session);
-    const run = await patchImage({
-      ...inputs,
-      source,
-      baseName: source.baseName,
-      target,
-      plans,
-      sourceDateEpoch,
-      scripts: flags.scripts,
-      ignoreErrors: flags.ignoreErrors === true,
-      dryRun: flags.dryRun === true,
-      compression: flags.compression === 'uncompressed' ? 'none' : flags.compression,
-    });
-    showOutcome(run, flags, terminal, streams);
-    if (run.failure) return exitStatus(run.failure);
-    const needed = run.outcome.image?.platforms.some(({ packages }) => packages.length > 0);
-    return run.outcome.changed || needed ? 0 : unchanged;
-  } catch (error) {
-    if (flags.json && error instanceof OnlayError)
-      streams.stdout.write(errorDocument(error, terminal.warnings));
-    throw error;
-  }
+  for (const name of ignoredFlags(flags)) log.warn(`${name} has no meaning here and is ignored`);
+  if (flags.allowUnsigned) log.warn('repositories without a valid signature are used (--allow-unsigned)');
+  const unchanged = parseNumber(flags.exitCodeUnchanged, '--exit-code-unchanged', { min: 0, max: 255 });
+  const sourceDateEpoch = parseEpoch(flags.sourceDateEpoch);
+  if (!flags.dryRun) requireDestination(flags);
+  const inputs = await readPlanInputs(flags, session);
+  const plans = flags.plan === undefined ? undefined : await readPlans(flags.plan, flags);
+  await using source = await openSource(flags.image, session);
+  await using target = flags.dryRun ? undefined : await openTarget(flags, source, session);
+  const run = await patchImage({
+    ...inputs,
+    source,
+    baseName: source.baseName,
+    target,
+    plans,
+    sourceDateEpoch,
+    scripts: flags.scripts,
+    ignoreErrors: flags.ignoreErrors === true,
+    dryRun: flags.dryRun === true,
+    compression: flags.compression === 'uncompressed' ? 'none' : flags.compression,
+  });
+  showOutcome(run, flags, terminal, streams);
+  if (run.failure) return exitStatus(run.failure);
+  const needed = run.outcome.image?.platforms.some(({ packages }) => packages.length > 0);
+  return run.outcome.changed || needed ? 0 : unchanged;
 }
 
 async function readPlans(path: string, flags: PatchFlags): Promise<readonly Plan[]> {

@@ -1,9 +1,8 @@
 // `onlay plan`: the pipeline up to the plan. Nothing is downloaded but signed indexes, nothing is written.
-import { OnlayError } from '../../errors.ts';
 import { patchImage } from '../../patch/patch.ts';
 import { serializePlans } from '../../plan/plan.ts';
 import { exitStatus } from '../exit-codes.ts';
-import type { Streams } from '../main.ts';
+import type { RunStreams } from '../main.ts';
 import type { OutputFlags, PlanFlags, SourceFlags, TransportFlags } from '../options.ts';
 import { planOnly, readPlanInputs } from '../pipeline.ts';
 import { openSource } from '../places.ts';
@@ -12,24 +11,18 @@ import { openSession } from '../session.ts';
 
 export async function plan(
   flags: SourceFlags & PlanFlags & TransportFlags & OutputFlags,
-  streams: Streams,
+  streams: RunStreams,
 ): Promise<number> {
   await using session = await openSession(flags, streams);
   const { terminal } = session;
-  try {
-    const inputs = await readPlanInputs(flags, session);
-    await using source = await openSource(flags.image, session);
-    const run = await patchImage({ ...inputs, ...planOnly(source) });
-    if (flags.json)
-      streams.stdout.write(
-        run.failure ? errorDocument(run.failure, terminal.warnings) : serializePlans(run.plans),
-      );
-    else showPlan(run, streams);
-    if (run.failure) terminal.error(run.failure.message, run.failure.hint);
-    return run.failure ? exitStatus(run.failure) : 0;
-  } catch (error) {
-    if (flags.json && error instanceof OnlayError)
-      streams.stdout.write(errorDocument(error, terminal.warnings));
-    throw error;
-  }
+  const inputs = await readPlanInputs(flags, session);
+  await using source = await openSource(flags.image, session);
+  const run = await patchImage({ ...inputs, ...planOnly(source) });
+  if (flags.json)
+    streams.stdout.write(
+      run.failure ? errorDocument(run.failure, terminal.warnings) : serializePlans(run.plans),
+    );
+  else showPlan(run, streams);
+  if (run.failure) terminal.error(run.failure.message, run.failure.hint);
+  return run.failure ? exitStatus(run.failure) : 0;
 }

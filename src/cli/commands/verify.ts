@@ -1,7 +1,7 @@
 // `onlay verify IMAGE`: recomputes what an image claims; exit status 6 when something is wrong.
 import { verifyImage } from '../../patch/verify.ts';
 import { readPlatforms, readTrust } from '../inputs.ts';
-import type { Streams } from '../main.ts';
+import type { RunStreams } from '../main.ts';
 import { parseEpoch } from '../options.ts';
 import type { ApplyFlags, OutputFlags, PlanFlags, TransportFlags } from '../options.ts';
 import { openSource } from '../places.ts';
@@ -12,7 +12,7 @@ export type VerifyFlags = TransportFlags &
   Pick<PlanFlags, 'mirror' | 'repo' | 'trustKey' | 'onlyTrustKeys' | 'allowUnsigned'> &
   Pick<ApplyFlags, 'sourceDateEpoch'> & { readonly platform?: readonly string[]; readonly rebuild?: boolean };
 
-export async function verify(image: string, flags: VerifyFlags, streams: Streams): Promise<number> {
+export async function verify(image: string, flags: VerifyFlags, streams: RunStreams): Promise<number> {
   await using session = await openSession(flags, streams);
   const trust = await readTrust(flags);
   await using source = await openSource(image, session);
