@@ -216,8 +216,11 @@ before(async () => {
   await push(opened.store, image.large, 'large');
   if (skopeo)
     spawnSync('skopeo', [
-      ...['copy', '--insecure-policy', '--src-tls-verify=false'],
-      ...[`docker://${upstream.host}/team/app:1`, `oci:${join(directory, 'image')}:1`],
+      'copy',
+      '--insecure-policy',
+      '--src-tls-verify=false',
+      `docker://${upstream.host}/team/app:1`,
+      `oci:${join(directory, 'image')}:1`,
     ]);
 });
 

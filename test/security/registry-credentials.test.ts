@@ -47,18 +47,9 @@ function sawNoSecret({ requests }: TestServer): void {
     assert.doesNotMatch(JSON.stringify([headers, path]), SECRETS);
   }
 }
-const NEUTRAL = new Set([
-  ...[
-    'accept',
-    'accept-encoding',
-    'connection',
-    'content-length',
-    'content-type',
-    'host',
-    'range',
-    'user-agent',
-  ],
-]);
+const NEUTRAL = new Set(
+  'accept accept-encoding connection content-length content-type host range user-agent'.split(' '),
+);
 const SECRETS = new RegExp([SECRET, BASIC.slice(6), TOKEN].join('|'));
 
 const failsWith =
@@ -427,7 +418,8 @@ test('what the user typed for a registry is not sent to its mirrors', needsOpens
 /** Everything a user, a log or a result could get to see of a run. */
 function everythingSaid({ log, events }: OpenedRegistry, error: unknown): string {
   const chain: unknown[] = [];
-  for (let at = error; at instanceof Error; at = at.cause) chain.push(at.message, at.stack, { ...at });
+  for (let at = error; at instanceof Error; at = at.cause)
+    chain.push(at.message, at.stack, Object.entries(at));
   return inspect([log.lines, events, chain, error instanceof OnlayError ? error.hint : ''], {
     depth: 9,
     maxStringLength: null,

@@ -50,10 +50,9 @@ export function createAuthority(): Authority {
       const name = `signed-${++count}`;
       writeFileSync(path(`${name}.ext`), `subjectAltName=${names}\n`);
       openssl('req', ...newKey, '-keyout', `${name}.key`, '-out', `${name}.csr`, '-subj', `/CN=${name}`);
-      openssl(
-        ...['x509', '-req', '-in', `${name}.csr`, '-CA', 'ca.crt', '-CAkey', 'ca.key', '-CAcreateserial'],
-        ...['-days', '2', '-extfile', `${name}.ext`, '-out', `${name}.pem`],
-      );
+      const authority = ['-CA', 'ca.crt', '-CAkey', 'ca.key', '-CAcreateserial'];
+      const signing = ['x509', '-req', '-in', `${name}.csr`, ...authority, '-days', '2'];
+      openssl(...signing, '-extfile', `${name}.ext`, '-out', `${name}.pem`);
       return {
         certificate: readFileSync(path(`${name}.pem`), 'utf8'),
         key: readFileSync(path(`${name}.key`), 'utf8'),

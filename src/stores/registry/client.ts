@@ -40,7 +40,7 @@ export interface Call {
   /** Another origin, which gets no credentials. */
   readonly foreign?: Reach;
   readonly patienceMs?: number;
-  readonly signal?: AbortSignal;
+  readonly limitMs?: number;
 }
 
 export interface ClientOptions {
@@ -191,7 +191,7 @@ export class RegistryClient {
       reach: call.foreign ?? 'any',
       ...(call.body && { body: call.body }),
       ...(call.patienceMs !== undefined && { patienceMs: call.patienceMs }),
-      ...(call.signal && { signal: call.signal }),
+      ...(call.limitMs !== undefined && { limitMs: call.limitMs }),
     });
     const send = async (exchange: Exchange): Promise<Answer> => {
       const answer = await this.#options.transport.send(exchange);
@@ -218,8 +218,9 @@ export class RegistryClient {
     try {
       return await follow();
     } catch (error) {
+      if (!(error instanceof ExchangeFailure) || !error.connecting) throw error;
       this.host.scheme = undefined;
-      throw error instanceof ExchangeFailure && error.connecting ? first : error;
+      throw first;
     }
   }
 }

@@ -60,7 +60,7 @@ async function fetchOnce(client: RegistryClient, wanted: Wanted): Promise<Docume
     doing: describe(wanted, client),
     need: { access: 'pull' },
     headers: { accept: ACCEPT },
-    signal: AbortSignal.timeout(LIMIT_MS),
+    limitMs: LIMIT_MS,
   };
   const answer = await client.call(call);
   if (answer.status !== 200) throw await client.refused(call, answer);

@@ -44,6 +44,10 @@ export class ExchangeFailure extends Error {
 /** Anything thrown by undici, TLS or a socket → ExchangeFailure. OnlayErrors (from a body of ours) pass unchanged. */
 export function asFailure(error: unknown, connecting = false): ExchangeFailure | OnlayError {
   if (error instanceof ExchangeFailure || error instanceof OnlayError) return error;
+  const name = error instanceof Error ? error.name : '';
+  if (name === 'AbortError') return new OnlayError('ABORTED', 'The run was cancelled', { cause: error });
+  if (name === 'TimeoutError')
+    return new ExchangeFailure('timeout', 'no complete answer in time', { connecting, cause: error });
   const first = error instanceof AggregateError ? (error.errors[0] as unknown) : error;
   const code = (first as { code?: unknown } | undefined)?.code;
   const kind = typeof code === 'string' ? kindOf(code, connecting) : 'other';

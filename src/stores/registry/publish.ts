@@ -2,11 +2,11 @@
 // compared with what was sent; a tag that may not be moved is no error when it already is where it should be.
 import { createHash } from 'node:crypto';
 import { OnlayError } from '../../errors.ts';
-import { digestAlgorithm, digestHex, isDigest } from '../../oci/digest.ts';
+import { digestAlgorithm, digestHex, isDigest, type Digest } from '../../oci/digest.ts';
 import type { Document } from '../../oci/image-store.ts';
 import type { Answer } from './answer.ts';
 import type { Call, RegistryClient } from './client.ts';
-import { ACCEPT } from './document.ts';
+import { ACCEPT, fetchDocument } from './document.ts';
 import { isImmutableTag, type ServerMessage } from './refusal.ts';
 
 /** Thrown as `cause` when the registry misses a blob the manifest refers to. */
@@ -52,6 +52,15 @@ export async function pushDocument(
 export async function hasDocument(client: RegistryClient, digest: string): Promise<boolean> {
   const answer = await head(client, digest);
   return answer !== undefined;
+}
+
+/** What a tag points at; undefined when there is none. */
+export async function taggedDigest(client: RegistryClient, tag: string): Promise<Digest | undefined> {
+  const answer = await head(client, tag);
+  if (!answer) return undefined;
+  const stated = answer.header('docker-content-digest');
+  if (isDigest(stated) && stated.startsWith('sha256:')) return stated;
+  return (await fetchDocument(client, { tag })).descriptor.digest;
 }
 
 async function head(client: RegistryClient, reference: string): Promise<Answer | undefined> {

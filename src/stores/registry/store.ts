@@ -10,7 +10,7 @@ import type { RegistryReference } from '../../oci/reference.ts';
 import { fetchBlob } from './blob.ts';
 import type { RegistryClient } from './client.ts';
 import { fetchChild, fetchDocument, type Wanted } from './document.ts';
-import { hasDocument, MissingContent, pushDocument } from './publish.ts';
+import { hasDocument, MissingContent, pushDocument, taggedDigest } from './publish.ts';
 import { listReferrers } from './referrers.ts';
 import type { PullFrom } from './registries-conf.ts';
 import { hasBlob, pushBlob } from './upload.ts';
@@ -79,6 +79,10 @@ export class RegistryStore implements ImageStore {
     return isDocumentType(descriptor.mediaType)
       ? hasDocument(primary, descriptor.digest)
       : hasBlob(primary, descriptor);
+  }
+
+  async tagged(tag: string): Promise<Digest | undefined> {
+    return taggedDigest((await this.#open()).primary, tag);
   }
 
   async putBlob(descriptor: Descriptor, source: BlobSource): Promise<{ readonly uploaded: boolean }> {

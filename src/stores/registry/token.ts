@@ -28,6 +28,7 @@ export interface TokenContext {
 }
 
 const ANSWER_LIMIT = 64 << 10;
+const LIMIT_MS = 60_000;
 /** How servers without the POST form answer it: GCR 404, Artifactory 401, ACR 400, others 405 and 415. */
 const NO_POST: ReadonlySet<number> = new Set([400, 401, 404, 405, 415, 501]);
 
@@ -78,6 +79,7 @@ async function send(
         },
         ...(form && { body: { size: form.length, open: () => once(form) } }),
         reach: realm.reach,
+        limitMs: LIMIT_MS,
       }),
     );
   } catch (error) {

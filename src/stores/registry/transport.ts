@@ -28,7 +28,8 @@ export interface Exchange {
   readonly reach: Reach;
   /** Longest wait for the answer once the body is sent. */
   readonly patienceMs?: number;
-  readonly signal?: AbortSignal;
+  /** Longest time for all of it, the answer's body included. */
+  readonly limitMs?: number;
 }
 
 /** One request as it was sent, for --debug and tests. Holds no secret: queries of URLs are cut off. */
@@ -69,7 +70,6 @@ export class Transport {
     const { environment, pool, signal, onRequest } = this.#options;
     const { url, method } = exchange;
     throwIfAborted(signal);
-    throwIfAborted(exchange.signal);
     checkLiteral(url, exchange.reach);
     const proxy = proxyFor(url, environment.variables);
     const plainProxy = url.protocol === 'http:' ? proxy : undefined;
@@ -88,7 +88,7 @@ export class Transport {
         method,
         headers: { ...exchange.headers, ...bodyHeaders(exchange), ...proxyHeaders(url, plainProxy) },
         body: exchange.body ? (writable(exchange.body) as unknown as Readable) : null,
-        signal: joinSignals(signal, exchange.signal),
+        signal: joinSignals(signal, exchange.limitMs),
         headersTimeout: exchange.patienceMs ?? IDLE_MS,
         bodyTimeout: IDLE_MS,
         highWaterMark: READ_SIZE,
@@ -97,8 +97,8 @@ export class Transport {
       return new Answer(answer.statusCode, answer.headers, answer.body, url);
     } catch (error) {
       throwIfAborted(signal);
-      const failure = exchange.signal?.aborted ? exchange.signal.reason : asFailure(error);
-      event({ failure: failure instanceof Error ? failure.message : 'aborted' });
+      const failure = asFailure(error);
+      event({ failure: failure.message });
       throw failure;
     }
   }
@@ -113,8 +113,10 @@ export function throwIfAborted(signal: AbortSignal | undefined): void {
     : new OnlayError('ABORTED', 'The run was cancelled', { cause: reason });
 }
 
-function joinSignals(a: AbortSignal | undefined, b: AbortSignal | undefined): AbortSignal | null {
-  return a && b ? AbortSignal.any([a, b]) : (a ?? b ?? null);
+function joinSignals(signal: AbortSignal | undefined, limitMs: number | undefined): AbortSignal | null {
+  if (limitMs === undefined) return signal ?? null;
+  const limit = AbortSignal.timeout(limitMs);
+  return signal ? AbortSignal.any([signal, limit]) : limit;
 }
 
 function bodyHeaders({ method, body }: Exchange): Record<string, string> {
