@@ -88,5 +88,5 @@ function header({ package: name, checksum, kind, mtime, body }: StoredScript, na
 
 /** The interpreter named in the first line; '' where the file is no script (a program of its own). */
 export function interpreterOf(body: string): string {
-  return /^#![ \t]*(\S+)/.exec(body)?.[1] ?? '';
+  return /^#![ \t]*([^\n]*?)[ \t\r]*(?:\n|$)/.exec(body)?.[1] ?? '';
 }
