@@ -41,6 +41,8 @@ export interface ImageStore {
   putBlob(descriptor: Descriptor, source: BlobSource): Promise<{ readonly uploaded: boolean }>;
   /** Writes a manifest or index by digest, or moves `tag` to it. Everything it refers to must be there. */
   putDocument(document: Document, tag?: string): Promise<void>;
+  /** What `tag` points at now, in the place that is written to (not a mirror of it). Absent: as `resolve`. */
+  tagged?(tag: string): Promise<Digest | undefined>;
   /** Names under which `resolve` finds images: tags; whole references in archives. Absent where it costs a listing. */
   tags?(): Promise<readonly string[]>;
   /** Manifests whose `subject` is this digest. Absent, or undefined, where the store has no such list of its own. */

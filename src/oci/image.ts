@@ -39,6 +39,8 @@ export interface IndexImage {
   readonly descriptor: Descriptor;
   readonly platform?: Platform;
   readonly path: readonly { readonly document: Document; readonly index: ImageIndex }[];
+  /** Where it had to be read to be listed: a manifest that no index lists. */
+  readonly image?: Image;
 }
 
 const MAX_NESTING = 4;
@@ -80,6 +82,7 @@ export async function readImage(
 
 /** Reads one image of `listImages`. */
 export async function readIndexImage(store: ImageStore, child: IndexImage): Promise<Image> {
+  if (child.image) return child.image;
   const document = await store.document(child.descriptor);
   const parsed = parseDocument(document);
   if (parsed.kind !== 'manifest')
@@ -100,8 +103,8 @@ export async function listImages(store: ImageStore, document: Document): Promise
   const visit = async (document: Document, path: IndexImage['path']): Promise<void> => {
     const parsed = parseDocument(document);
     if (parsed.kind === 'manifest') {
-      const { platform } = await readManifest(store, document, parsed);
-      images.push({ descriptor: document.descriptor, platform, path });
+      const image = await readManifest(store, document, parsed);
+      images.push({ descriptor: document.descriptor, platform: image.platform, path, image });
       return;
     }
     if (path.length >= MAX_NESTING)

@@ -1,15 +1,16 @@
-// Which of the given reports is about an image. Several about the same one (two scanners) are taken together.
+// Which of the given reports are about an image. Several about the same one (two scanners) are taken together.
 import type { Digest } from '../oci/digest.ts';
 import type { Image } from '../oci/image.ts';
+import { normalizePlatform } from '../oci/platform.ts';
 import { mismatch } from '../reports/index.ts';
 import type { Report } from '../reports/index.ts';
 
-/** Undefined when none is about it. Distro and layers are checked once more, with an error, when the tree is known. */
-export function chooseReport(
+/** Distro and layers are checked once more, with an error, when the tree is known. */
+export function reportsAbout(
   reports: readonly Report[],
   image: Image,
   indexDigest: Digest,
-): Report | undefined {
+): readonly Report[] {
   const subject = {
     diffIds: image.layers.map(({ diffId }) => diffId),
     configDigest: image.manifest.config.digest,
@@ -17,12 +18,23 @@ export function chooseReport(
     architecture: image.platform.architecture,
     distroIds: [],
   };
-  const [first, ...others] = reports.filter((report) => mismatch(report, subject) === undefined);
+  return reports.filter((report) => mismatch(report, subject) === undefined && sameVariant(report, image));
+}
+
+/** Undefined for none. */
+export function mergeReports([first, ...others]: readonly Report[]): Report | undefined {
   if (!first || others.length === 0) return first;
+  const all = [first, ...others];
   return {
     ...first,
-    source: [first, ...others].map(({ source }) => source).join(', '),
-    findings: [first, ...others].flatMap(({ findings }) => findings),
-    languageFindings: [first, ...others].reduce((sum, report) => sum + report.languageFindings, 0),
+    source: all.map(({ source }) => source).join(', '),
+    findings: all.flatMap(({ findings }) => findings),
+    languageFindings: all.reduce((sum, report) => sum + report.languageFindings, 0),
   };
+}
+
+// arm/v6 and arm/v7 stand beside each other in many indexes
+function sameVariant({ variant }: Report, { platform }: Image): boolean {
+  if (variant === undefined || platform.variant === undefined) return true;
+  return normalizePlatform({ ...platform, variant }).variant === normalizePlatform(platform).variant;
 }

@@ -7,11 +7,10 @@ import { parseDigest } from '../oci/digest.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Image } from '../oci/image.ts';
 import type { ImageStore } from '../oci/image-store.ts';
-import { findPatchLayer, withoutPatchLayer } from '../oci/lineage.ts';
+import { findPatchLayer } from '../oci/lineage.ts';
 import { formatPlatform } from '../oci/platform.ts';
 import type { TrustOptions } from '../packages/family.ts';
 import type { Fetch } from '../packages/fetch.ts';
-import type { InstalledPackage, Wanted } from '../packages/package.ts';
 import { isEmpty } from '../plan/plan.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { Policy } from '../plan/policy.ts';
@@ -25,6 +24,7 @@ import { applyPlan } from './apply.ts';
 import type { Applied } from './apply.ts';
 import { createdAt, fileEpoch } from './clock.ts';
 import { checkEndOfLife } from './end-of-life.ts';
+import { findGround } from './ground.ts';
 import type { LayerCache } from './layer-cache.ts';
 import { planTree, readTree } from './plan-platform.ts';
 import type { Tree } from './plan-platform.ts';
@@ -104,17 +104,13 @@ export async function patchPlatform(
   };
   if (isEmpty(current)) return unpatched;
 
-  // our earlier layer is replaced, never stacked: what it upgraded is wanted again, from the base below it
-  const below = options.plan ? undefined : withoutPatchLayer(image);
-  const base = below ?? image;
-  const baseDigest = (below && patched?.baseDigest) ?? image.document.descriptor.digest;
-  let tree = whole;
-  let plan = current;
-  if (below) {
-    tree = await readTree(mergeLayers(indexes.slice(0, below.layers.length)), described, { log, anyDistro });
-    const keep = earlierUpgrades(tree.database.packages, whole.database.packages);
-    plan = await stopwatch.time('plan', () => planTree(tree, { ...options, keep }, facts));
-  }
+  const { base, tree, plan, origin } = await findGround(image, whole, current, {
+    log,
+    baseName: options.baseName,
+    locked: options.plan !== undefined,
+    readBelow: (layers) => readTree(mergeLayers(indexes.slice(0, layers)), described, { log, anyDistro }),
+    plan: (below, keep) => stopwatch.time('plan', () => planTree(below, { ...options, keep }, facts)),
+  });
   refuseFailures(plan, options);
   if (options.dryRun) return { ...unpatched, plan, tree };
 
@@ -142,10 +138,10 @@ export async function patchPlatform(
       createdBy: summary(plan),
       comment: '',
       created: createdAt(applied.changes, epoch, options.sourceDateEpoch),
-      base: { digest: baseDigest, ...(options.baseName === undefined ? {} : { name: options.baseName }) },
+      base: origin,
     },
   );
-  return { image, plan, tree, applied, layer, appended, baseDigest, base };
+  return { image, plan, tree, applied, layer, appended, baseDigest: origin.digest, base };
 }
 
 function bindReport(report: Report | undefined, image: Image, tree: Tree, options: PlatformOptions): void {
@@ -180,20 +176,6 @@ function refuseFailures(plan: Plan, options: PlatformOptions): void {
       hint: 'with --ignore-errors the other fixes are applied and these are named in the result',
     },
   );
-}
-
-/** What the packages of an earlier patch layer were raised to: floors for the new one. */
-function earlierUpgrades(
-  base: readonly InstalledPackage[],
-  whole: readonly InstalledPackage[],
-): readonly Wanted[] {
-  const before = new Map(base.map((item) => [`${item.name}\n${item.arch}`, item.version]));
-  return whole
-    .filter(
-      ({ name, arch, version }) =>
-        before.has(`${name}\n${arch}`) && before.get(`${name}\n${arch}`) !== version,
-    )
-    .map(({ name, arch, version }) => ({ name, arch, floors: [[version]], cves: [] }));
 }
 
 function summary(plan: Plan): string {

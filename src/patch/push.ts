@@ -1,5 +1,5 @@
-// Into the target store: what the result needs and the target lacks, then the new layer, config and manifest; an index
-// after its images; the tag moves last. Everything was verified before the first byte is sent.
+// Into the target store: blobs it lacks, mounted, copied or made just now, then the documents that refer to them.
+// Everything was verified before the first byte is sent.
 import { mapConcurrent } from '../base/concurrency.ts';
 import type { Progress } from '../base/log.ts';
 import { streamOf } from '../base/streams.ts';
@@ -7,8 +7,8 @@ import type { AppendedImage } from '../oci/append-layer.ts';
 import type { Image } from '../oci/image.ts';
 import type { Document, ImageStore } from '../oci/image-store.ts';
 import { parseDocument } from '../oci/manifest.ts';
-import type { Descriptor } from '../oci/manifest.ts';
-import { layerType } from '../oci/media-types.ts';
+import type { Descriptor, ImageManifest } from '../oci/manifest.ts';
+import { isDocumentType, layerType } from '../oci/media-types.ts';
 import type { SealedLayer } from '../rootfs/write-layer.ts';
 
 export interface PushContext {
@@ -21,14 +21,12 @@ export interface PushContext {
 /** Blobs sent at the same time. */
 const CONCURRENCY = 4;
 
-/** Layer, config and manifest of a patched image; `tag` only when it is not part of an index. */
+/** Layers and config of a patched image; its manifest is put afterwards. */
 export async function pushPatched(
   context: PushContext,
   base: Image,
-  patched: { readonly appended: AppendedImage; readonly layer: SealedLayer },
-  tag: string | undefined,
+  { appended, layer }: { readonly appended: AppendedImage; readonly layer: SealedLayer },
 ): Promise<void> {
-  const { appended, layer } = patched;
   await copyBlobs(
     context,
     base.layers.map(({ descriptor }) => descriptor),
@@ -48,23 +46,6 @@ export async function pushPatched(
   };
   await send(appended.layerDescriptor, layer.chunks, 'push layer');
   await send(appended.config.descriptor, [appended.config.bytes], 'push config');
-  await putDocument(context, appended.manifest, tag);
-}
-
-/** A manifest or index with all it refers to, as it is; a store that already shares the blobs is left alone. */
-export async function copyDocument(
-  context: PushContext,
-  document: Document,
-  tag: string | undefined,
-): Promise<void> {
-  if (context.source.identity !== context.target.identity) {
-    const parsed = parseDocument(document);
-    if (parsed.kind === 'index') {
-      for (const child of parsed.manifests)
-        await copyDocument(context, await context.source.document(child), undefined);
-    } else await copyBlobs(context, [parsed.config, ...parsed.layers]);
-  } else if (tag === undefined) return;
-  await putDocument(context, document, tag);
 }
 
 export async function putDocument(
@@ -76,6 +57,20 @@ export async function putDocument(
   context.onPushed(document.bytes.length);
 }
 
+/** A child of an index with all it refers to, as it is. */
+export async function copyDocument(context: PushContext, child: Descriptor): Promise<void> {
+  if (!isDocumentType(child.mediaType)) return copyBlobs(context, [child]);
+  const document = await context.source.document(child);
+  const parsed = parseDocument(document);
+  if (parsed.kind === 'manifest') await copyManifestParts(context, parsed);
+  else for (const inner of parsed.manifests) await copyDocument(context, inner);
+  await putDocument(context, document, undefined);
+}
+
+export function copyManifestParts(context: PushContext, { config, layers }: ImageManifest): Promise<void> {
+  return copyBlobs(context, [config, ...layers]);
+}
+
 async function copyBlobs(
   { source, target, progress, onPushed }: PushContext,
   blobs: readonly Descriptor[],
@@ -83,9 +78,7 @@ async function copyBlobs(
   if (source.identity === target.identity) return;
   const mountable = source.mountIdentity !== undefined && source.mountIdentity === target.mountIdentity;
   const mount = mountable && source.repository !== undefined ? { mountFrom: source.repository } : {};
-  // layers that must not be distributed stay where their URLs say
-  const owned = blobs.filter(({ mediaType }) => layerType(mediaType)?.foreign !== true);
-  await mapConcurrent(owned, CONCURRENCY, async (descriptor) => {
+  await mapConcurrent(unique(blobs.filter(isOwned)), CONCURRENCY, async (descriptor) => {
     const task = progress.start(`copy ${descriptor.digest.slice(7, 19)}`, descriptor.size);
     const open = (): AsyncIterable<Uint8Array> =>
       advancing(source.blob(descriptor), (bytes) => task.advance(bytes));
@@ -93,6 +86,16 @@ async function copyBlobs(
     task.done(uploaded ? undefined : mountable ? 'mounted' : 'already there');
     if (uploaded) onPushed(descriptor.size);
   });
+}
+
+/** Layers that must not be distributed stay where their URLs say. */
+function isOwned({ mediaType, urls }: Descriptor): boolean {
+  return layerType(mediaType)?.foreign !== true || urls.length === 0;
+}
+
+/** Images repeat layers (the empty one), and no blob is sent twice. */
+function unique(blobs: readonly Descriptor[]): readonly Descriptor[] {
+  return [...new Map(blobs.map((blob) => [blob.digest, blob])).values()];
 }
 
 async function* counted(
