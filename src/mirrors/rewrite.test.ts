@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { parseMirrors, rewriteUrl } from './rewrite.ts';
 
 const rules = parseMirrors([
-  'http://deb.debian.org/debian=https://mirror.corp/deb',
-  'http://deb.debian.org/debian/dists/special=/srv/special',
+  'http://ftp.debian.org/debian=https://mirror.corp/deb',
+  'http://ftp.debian.org/debian/dists/special=/srv/special',
   'http://Deb.Debian.org:80/debian-security/=file:///srv/security/',
   'ports.example=http://127.0.0.1:8080/',
   'file:/opt/repo=/host/repo',
@@ -17,15 +17,15 @@ const rewritten = (url: string): string => {
 test('rewriteUrl() replaces the longest prefix that ends at a path boundary', () => {
   for (const [url, expected] of [
     [
-      'http://deb.debian.org/debian/dists/bookworm/InRelease',
+      'http://ftp.debian.org/debian/dists/bookworm/InRelease',
       'https://mirror.corp/deb/dists/bookworm/InRelease',
     ],
-    ['http://deb.debian.org//debian/x', 'http://deb.debian.org//debian/x'],
+    ['http://ftp.debian.org//debian/x', 'http://ftp.debian.org//debian/x'],
     ['http://DEB.debian.org:80/debian//pool/a', 'https://mirror.corp/deb/pool/a'],
-    ['http://deb.debian.org/debian/dists/special/InRelease', '/srv/special|InRelease'],
-    ['http://deb.debian.org/debian-security/dists/x', 'file:///srv/security/|dists/x'],
-    ['http://deb.debian.org/debian-ports/x', 'http://deb.debian.org/debian-ports/x'],
-    ['https://deb.debian.org/debian/x', 'https://deb.debian.org/debian/x'],
+    ['http://ftp.debian.org/debian/dists/special/InRelease', '/srv/special|InRelease'],
+    ['http://ftp.debian.org/debian-security/dists/x', 'file:///srv/security/|dists/x'],
+    ['http://ftp.debian.org/debian-ports/x', 'http://ftp.debian.org/debian-ports/x'],
+    ['https://ftp.debian.org/debian/x', 'https://ftp.debian.org/debian/x'],
     ['https://ports.example/a', 'http://127.0.0.1:8080/a'],
     ['http://user:secret@ports.example/a', 'http://127.0.0.1:8080/a'],
     ['http://ports.example.evil/a', 'http://ports.example.evil/a'],
