@@ -19,7 +19,7 @@ import { documentOf, putBytes, tarOf } from '../support/images.ts';
 import { openForTest, type OpenedRegistry } from '../support/registry-client.ts';
 import { startRegistry, type TestRegistry } from '../support/registry.ts';
 
-const NEEDS_LOGIN = { username: 'me', password: 'pass', access: 'push' } as const;
+const NEEDS_LOGIN = { username: 'me', password: 'pass' };
 const MEBIBYTE = 1 << 20;
 
 interface Row {
@@ -192,10 +192,14 @@ const rows = (LAYER: Pick<Rule, 'method' | 'path'>): readonly Row[] => [
   },
 ];
 
-const onPath = (program: string): boolean => !spawnSync(program, ['--version'], { stdio: 'ignore' }).error;
-const skopeo = onPath('skopeo');
-const crane = onPath('crane');
-const table: string[][] = [['fault', 'onlay', 'skopeo', 'crane']];
+/** "skopeo 1.9.3", or undefined where it is not installed. */
+const installed = (program: string, ...version: string[]): string | undefined => {
+  const { error, stdout } = spawnSync(program, version, { encoding: 'utf8' });
+  return error ? undefined : `${program} ${/\d+(?:\.\d+)+/.exec(stdout)?.[0] ?? ''}`;
+};
+const skopeo = installed('skopeo', '--version');
+const crane = installed('crane', 'version');
+const table: string[][] = [['fault', 'onlay', skopeo ?? 'skopeo', crane ?? 'crane']];
 
 let directory: string;
 let upstream: { url: string; host: string; close: () => PromiseLike<void> };
@@ -346,11 +350,11 @@ test('each fault between us and a registry is survived, or named', async (t) => 
       table.push(cells);
       await ours(row, proxy);
       cells[1] = row.fails ? 'fails, named' : 'ok';
-      for (const [at, peer, installed] of [
+      for (const [at, peer, usable] of [
         [2, 'skopeo', skopeo],
         [3, 'crane', crane && row.does !== 'push with login'],
       ] as const) {
-        if (!installed) continue;
+        if (!usable) continue;
         proxy.reset(row.rules);
         cells[at] = await theirs(peer, row, proxy);
       }

@@ -7,7 +7,7 @@ import { OnlayError } from '../../errors.ts';
 import type { BlobSource } from '../../oci/image-store.ts';
 import type { Descriptor } from '../../oci/manifest.ts';
 import { Answer } from './answer.ts';
-import { isAuthError } from './authorizer.ts';
+import { isAuthError, type Access } from './authorizer.ts';
 import type { Call, RegistryClient } from './client.ts';
 import { ExchangeFailure, isDamaged } from './failure.ts';
 import type { RequestBody } from './transport.ts';
@@ -37,13 +37,17 @@ export async function pushBlob(
   return 'uploaded';
 }
 
-/** Whether a blob is there. Throws when the registry does not say. */
-export async function hasBlob(client: RegistryClient, { digest, size }: Descriptor): Promise<boolean> {
+/** Whether a blob is there; with `access` 'push' by the token the upload will need anyway. Throws when it is not said. */
+export async function hasBlob(
+  client: RegistryClient,
+  { digest, size }: Descriptor,
+  access: Access = 'pull',
+): Promise<boolean> {
   const call: Call = {
     method: 'HEAD',
     target: `blobs/${digest}`,
     doing: `look for blob ${digest} of ${client.place}`,
-    need: { access: 'pull' },
+    need: { access },
   };
   const answer = await client.call(call);
   await answer.discard();
@@ -59,7 +63,7 @@ export async function hasBlob(client: RegistryClient, { digest, size }: Descript
 // the push will show what is wrong, if anything is
 async function isPresent(client: RegistryClient, descriptor: Descriptor): Promise<boolean> {
   try {
-    return await hasBlob(client, descriptor);
+    return await hasBlob(client, descriptor, 'push');
   } catch (error) {
     if (!(error instanceof OnlayError) || error.code === 'ABORTED') throw error;
     return false;
