@@ -53,8 +53,7 @@ try {
       `docker://${reference}:base`,
       `docker://127.0.0.1:${port}/copy/web:base`,
     ]),
-    onlayRow('onlay, cold (no cache), registry to registry with push', reference, 'cold', []),
-    onlayRow('onlay, pure JavaScript, cold', reference, 'pure', [], { ONLAY_PURE: '1' }),
+    onlayRow('onlay, pure JavaScript, cold, registry to registry with push', reference, 'cold', []),
     onlayRow('onlay, fills its cache', reference, 'fill', ['--cache-dir', join(work, 'cache')]),
     onlayRow('onlay, warm (its cache)', reference, 'warm', ['--cache-dir', join(work, 'cache')]),
   ];

@@ -24,8 +24,7 @@ say('No daemon, no root, nothing executed, nothing unpacked.', '');
 async function show(args: readonly string[]): Promise<void> {
   console.log(`$ onlay ${args.join(' ')}`);
   const run = await onlay(args);
-  process.stdout.write(run.stdout);
-  process.stderr.write(run.stderr);
+  process.stdout.write(run.stderr + run.stdout);
   if (run.status !== 0) throw new Error(`onlay ${args[0]} ended with status ${run.status}`);
   console.log();
 }
