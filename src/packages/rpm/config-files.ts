@@ -23,25 +23,23 @@ export function configFate(
   if (isGhost(file)) return 'skip';
   const disk = root.lookup(where);
   if (!disk) return (file.flags & FileFlag.missingOk) !== 0 ? 'skip' : 'create';
-  const save: InstallAction = (file.flags & FileFlag.noReplace) !== 0 ? 'beside' : 'save';
-  if (file.type === 'directory') return 'create';
-  const changeable = old.type === 'file' || old.type === 'symlink';
-  if (disk.type !== file.type && !changeable) return save;
-  if (file.type !== old.type && disk.type !== old.type) return save;
-  if (old.type !== file.type) return 'create';
-  if (!changeable) return 'create';
-  if (old.type === 'file') {
-    if (disk.type === 'file') {
-      if (hasContentOf(root, disk, file)) return 'touch';
-      if (hasContentOf(root, disk, old)) return 'create';
-    }
-    return sameDigest(old, file) ? 'skip' : save;
-  }
-  if (disk.type === 'symlink') {
-    if (disk.link === file.link) return 'touch';
-    if (disk.link === old.link) return 'create';
-  }
-  return old.link === file.link ? 'skip' : save;
+  // only files and symlinks are worth keeping
+  if (old.type !== 'file' && old.type !== 'symlink') return 'create';
+  if (disk.type === old.type && disk.type === file.type && matches(root, disk, file)) return 'touch';
+  if (disk.type === old.type && matches(root, disk, old)) return 'create';
+  if (!isConfig(file)) return 'save';
+  if (file.type === old.type && sameContent(old, file)) return 'skip';
+  return (file.flags & FileFlag.noReplace) !== 0 ? 'beside' : 'save';
+}
+
+/** True when the file or symlink of the image is what the package states. */
+function matches(root: RootView, disk: RootNode, file: PackageFile): boolean {
+  return file.type === 'symlink' ? disk.link === file.link : hasContentOf(root, disk, file);
+}
+
+function sameContent(a: PackageFile, b: PackageFile): boolean {
+  if (a.type === 'symlink') return a.link === b.link;
+  return a.digestAlgorithm === b.digestAlgorithm && a.digest === b.digest;
 }
 
 /** True when something else is where a %config file of a package is or shall be: it has to be kept somewhere. */
@@ -50,8 +48,7 @@ export function isModifiedConfig(root: RootView, where: RootPath, file: PackageF
   if (file.type !== 'file' && file.type !== 'symlink') return false;
   const disk = root.lookup(where);
   if (!disk) return false;
-  if (disk.type !== file.type) return true;
-  return file.type === 'file' ? !hasContentOf(root, disk, file) : disk.link !== file.link;
+  return disk.type !== file.type || !matches(root, disk, file);
 }
 
 /** True when the file of the image has the content that the package states. */
@@ -62,8 +59,4 @@ export function hasContentOf(root: RootView, disk: RootNode, file: PackageFile):
   // a content that was not kept: untouched files still have the time of the package
   if (!content) return disk.mtime === file.mtime;
   return hexDigest(file.digestAlgorithm, content) === file.digest.toLowerCase();
-}
-
-function sameDigest(a: PackageFile, b: PackageFile): boolean {
-  return a.digestAlgorithm === b.digestAlgorithm && a.digest === b.digest;
 }

@@ -101,8 +101,10 @@ export function decideFates(
   const kept = new Set<RootPath>();
   for (const owner of present)
     for (const other of owner.files) {
+      // what was not installed of a package is not there to be compared or kept
+      if (other.state !== FileState.normal) continue;
       const where = locate(other);
-      if (!owner.removed && other.state === FileState.normal) kept.add(where);
+      if (!owner.removed) kept.add(where);
       for (const record of records.get(where) ?? []) {
         if (left(record)) continue;
         if (differs(other, record.file)) {
@@ -182,6 +184,8 @@ function eraseFates(
       if (context.kept.has(where) || context.written.has(where) || seen.has(where)) return 'keep';
       seen.add(where);
       if (file.state !== FileState.normal) return 'keep';
+      // a %ghost %config that exists counts as the user's
+      if (isGhost(file) && isConfig(file)) return 'keep';
       return isModifiedConfig(root, where, file) ? 'save' : 'erase';
     });
   }

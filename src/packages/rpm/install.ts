@@ -88,13 +88,27 @@ class FileInstallation {
     const accounts = readAccounts(this.#draft);
     const first = new Map<string, string>();
     for (const file of incoming.files) {
-      const action = actions[file.index] ?? 'skip';
       const where = this.#locate(file);
+      const action = this.#possible(actions[file.index] ?? 'skip', where);
       if (isConfig(file)) this.#report(incoming, action, where);
       if (action === 'skip') continue;
-      if (file.type === 'directory') this.#putDirectory(file, where, accounts);
-      else this.#putFile(incoming, file, { action, where, accounts, first });
+      if (file.type === 'directory') {
+        // a changed %config file that becomes a directory
+        if (action === 'save') this.#keepOld(where, action);
+        this.#putDirectory(file, where, accounts);
+      } else this.#putFile(incoming, file, { action, where, accounts, first });
     }
+  }
+
+  /** What is there can only be renamed if its content is at hand; else the new version goes beside it. */
+  #possible(action: InstallAction, where: RootPath): InstallAction {
+    if (action !== 'save' && action !== 'backup') return action;
+    const node = this.#draft.lookup(where);
+    if (node?.type !== 'file' || this.#draft.readable(where)) return action;
+    this.#warnings.add(
+      `${where} was changed in the image; it is kept and the new version is ${where}.rpmnew, where rpm would have renamed it`,
+    );
+    return 'beside';
   }
 
   #putDirectory(file: PackageFile, where: RootPath, accounts: Accounts): void {
@@ -127,30 +141,22 @@ class FileInstallation {
       );
     let target: string = where;
     if (action === 'beside') target = `${where}.rpmnew`;
-    else if ((action === 'save' || action === 'backup') && !this.#keepOld(where, action))
-      target = `${where}.rpmnew`;
-    const known = file.type === 'file' && target === where ? first.get(file.inode) : undefined;
+    else if (action === 'save' || action === 'backup') this.#keepOld(where, action);
+    const known = file.type === 'file' && action !== 'touch' ? first.get(file.inode) : undefined;
     if (known !== undefined) {
-      this.#draft.link(where, known);
+      this.#draft.link(target, known);
       return;
     }
     this.#draft.put(target, this.#node(file, accounts, this.#content(incoming, file)));
-    if (target === where && action === 'create') first.set(file.inode, where);
+    if (action !== 'touch') first.set(file.inode, target);
   }
 
-  /** Renames what is there; false if its content is not at hand. */
-  #keepOld(where: RootPath, action: 'save' | 'backup'): boolean {
+  /** Renames what is there. */
+  #keepOld(where: RootPath, action: 'save' | 'backup'): void {
     const node = this.#draft.lookup(where);
-    if (!node) return true;
+    if (!node) return;
     const beside = `${where}${action === 'save' ? '.rpmsave' : '.rpmorig'}`;
-    if (node.type === 'file' && !this.#draft.readable(where)) {
-      this.#warnings.add(
-        `${where} was changed in the image; the new version is ${where}.rpmnew, where rpm would have made ${beside} of the old one`,
-      );
-      return false;
-    }
     this.#draft.put(beside, copyOf(node, node.type === 'file' ? this.#draft.read(where) : undefined));
-    return true;
   }
 
   #content(incoming: IncomingPackage, file: PackageFile): Uint8Array | undefined {
@@ -233,7 +239,13 @@ class FileInstallation {
       if (node.type === 'directory') {
         if (file.type !== 'directory' || this.#draft.list(where).length > 0) continue;
       } else if (action === 'save') {
-        if (!this.#keepOld(where, 'save')) continue;
+        if (node.type === 'file' && !this.#draft.readable(where)) {
+          this.#warnings.add(
+            `${where} was changed in the image and is kept, where rpm would have renamed it`,
+          );
+          continue;
+        }
+        this.#keepOld(where, 'save');
         this.#conffiles.push({
           path: where,
           package: outgoing.name,
