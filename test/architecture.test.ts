@@ -50,7 +50,9 @@ interface Import {
 
 function importsOf(file: string): readonly Import[] {
   const text = readFileSync(join(src, file), 'utf8');
-  const statements = text.matchAll(/^\s*(?:import|export)\s+(type\s)?[^'"`;]*?from\s+'(\.[^']+)'|\bimport\(\s*'(\.[^']+)'\s*\)/gm);
+  const statements = text.matchAll(
+    /^\s*(?:import|export)\s+(type\s)?[^'"`;]*?from\s+'(\.[^']+)'|\bimport\(\s*'(\.[^']+)'\s*\)/gm,
+  );
   return [...statements].map(([, type, from, dynamic]) => ({
     file,
     target: relative(src, resolve(dirname(join(src, file)), (from ?? dynamic) as string)),
@@ -63,16 +65,27 @@ function isAllowed({ file, target, typeOnly }: Import): boolean {
   const to = roomOf(target);
   if (from === to || target === 'errors.ts') return true;
   const allowed = ALLOWED[from] ?? [];
-  return allowed.includes('*') || allowed.includes(to) || allowed.includes(target) || (typeOnly && allowed.includes(`${to} (types)`));
+  return (
+    allowed.includes('*') ||
+    allowed.includes(to) ||
+    allowed.includes(target) ||
+    (typeOnly && allowed.includes(`${to} (types)`))
+  );
 }
 
 test('every folder of src stands in the import table', () => {
-  assert.deepEqual([...new Set(files.map(roomOf))].filter((room) => !(room in ALLOWED)), []);
+  assert.deepEqual(
+    [...new Set(files.map(roomOf))].filter((room) => !(room in ALLOWED)),
+    [],
+  );
 });
 
 test('imports follow the table', () => {
   const wrong = files.flatMap(importsOf).filter((item) => !isAllowed(item));
-  assert.deepEqual(wrong.map(({ file, target }) => `${file} → ${target}`), []);
+  assert.deepEqual(
+    wrong.map(({ file, target }) => `${file} → ${target}`),
+    [],
+  );
 });
 
 test('no package name, distro id or registry quirk is compared outside of the folder that owns it', () => {

@@ -31,7 +31,10 @@ function unitEntries() {
       }, new Map());
   return [...groups].map(([group, files]) => {
     const entry = join(entries, `${group}.test.js`);
-    writeFileSync(entry, files.map((file) => `await import(${JSON.stringify(pathToFileURL(file).href)});\n`).join(''));
+    writeFileSync(
+      entry,
+      files.map((file) => `await import(${JSON.stringify(pathToFileURL(file).href)});\n`).join(''),
+    );
     return entry;
   });
 }

@@ -11,7 +11,8 @@ import { putImage } from '../support/images.ts';
 import { onlay } from '../support/onlay.ts';
 import type { Run } from '../support/onlay.ts';
 import { file } from '../support/layers.ts';
-import { SUITE, makeArchive, makeKey, makeLayer, NEW } from '../support/toy-debian.ts';
+import { SUITE, makeArchive, makeKey } from '../support/toy-archive.ts';
+import { makeLayer, NEW } from '../support/toy-debian.ts';
 import { startToyWorld, toyReport } from '../support/toy-world.ts';
 import type { ToyWorld } from '../support/toy-world.ts';
 

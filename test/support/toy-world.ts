@@ -12,8 +12,9 @@ import type { TestServer } from './http-server.ts';
 import { startRegistry } from './registry.ts';
 import type { TestRegistry, TestRegistryOptions } from './registry.ts';
 import { serveFiles } from './serve-files.ts';
-import { NEW, OLD, makeArchive, makeKey, putToyImage } from './toy-debian.ts';
-import type { Archive, ArchiveOptions, ToyKey } from './toy-debian.ts';
+import { makeArchive, makeKey } from './toy-archive.ts';
+import type { Archive, ArchiveOptions, ToyKey } from './toy-archive.ts';
+import { NEW, OLD, putToyImage } from './toy-debian.ts';
 
 export interface ToyWorld extends AsyncDisposable {
   readonly folder: string;
@@ -68,7 +69,11 @@ export async function startToyWorld(
 /** A Trivy report about packages of the toy image. */
 export function toyReport(
   findings: readonly { readonly name: string; readonly fixed: string }[],
-  about: { readonly diffIds?: readonly string[]; readonly os?: string } = {},
+  about: {
+    readonly diffIds?: readonly string[];
+    readonly os?: string;
+    readonly architecture?: string;
+  } = {},
 ): string {
   return JSON.stringify({
     SchemaVersion: 2,
@@ -76,7 +81,7 @@ export function toyReport(
     Metadata: {
       OS: { Family: about.os ?? 'debian', Name: '12.5' },
       DiffIDs: about.diffIds,
-      ImageConfig: { architecture: 'amd64' },
+      ImageConfig: { architecture: about.architecture ?? 'amd64' },
     },
     Results: [
       {
