@@ -66,6 +66,10 @@ export interface SolverOptions {
   readonly fileOwners: ReadonlyMap<string, readonly Offer[]>;
 }
 
+const INCOMPATIBLE: Failure = {
+  kind: 'unsatisfiable',
+  text: 'it cannot be installed beside what is there',
+};
 const BUDGET = 4000;
 const MAX_DISTURBED = 30;
 const MAX_OPTIONS = 12;
@@ -96,7 +100,8 @@ export class Solver {
   add(state: State, choice: Choice): Solution {
     this.#failure = undefined;
     const next = this.#apply(state, [choice]);
-    for (let disturbed = 0; next && disturbed <= MAX_DISTURBED; disturbed++) {
+    if (!next) return { failure: this.#failure ?? INCOMPATIBLE };
+    for (let disturbed = 0; disturbed <= MAX_DISTURBED; disturbed++) {
       this.#budget = BUDGET;
       this.#disturbed = disturbed;
       this.#tooFew = false;
@@ -104,12 +109,7 @@ export class Solver {
       if (solved) return { state: solved };
       if (!this.#tooFew) break;
     }
-    return {
-      failure: this.#failure ?? {
-        kind: 'unsatisfiable',
-        text: 'it cannot be installed beside what is there',
-      },
-    };
+    return { failure: this.#failure ?? INCOMPATIBLE };
   }
 
   /** The state with choices made, obsoleted packages gone; undefined if that is not possible at all. */
