@@ -28,8 +28,6 @@ export interface VerifyOptions {
   readonly at: number;
   /** What is verified, for messages: "InRelease of http://… bookworm". */
   readonly what: string;
-  /** Only these keys (fingerprints of primary keys or subkeys), if given. */
-  readonly fingerprints?: readonly string[];
   /** Accept version 3 signature packets: packages of EL6 to EL8. */
   readonly allowV3?: boolean;
   /** Accept a key that has expired since, if it was valid when it signed: packages, which are never signed anew. */
@@ -171,14 +169,9 @@ const CONFIG: PartialConfig = {
 };
 
 function findKeys(keyId: string, options: VerifyOptions): readonly Holder[] {
-  const wanted = options.fingerprints?.map((fingerprint) => fingerprint.toLowerCase());
   return options.keyrings.flatMap((keyring) =>
     keyring.keys
-      .filter(
-        (key) =>
-          key.getKeys().some((part) => part.getKeyID().toHex().toUpperCase() === keyId) &&
-          (!wanted || key.getKeys().some((part) => wanted.includes(part.getFingerprint()))),
-      )
+      .filter((key) => key.getKeys().some((part) => part.getKeyID().toHex().toUpperCase() === keyId))
       .map((key) => ({ keyring, key })),
   );
 }
