@@ -55,6 +55,7 @@ export interface ApplyFlags {
   readonly loader?: 'docker' | 'podman';
   readonly dryRun?: boolean;
   readonly plan?: string;
+  readonly rebase?: boolean;
   readonly scripts: 'report' | 'fail';
   readonly compression: 'gzip' | 'zstd' | 'uncompressed';
   readonly sourceDateEpoch?: string;
@@ -164,6 +165,7 @@ export function addApplyFlags(command: Command): Command {
     )
     .addOption(flag('--dry-run', 'stop after the plan, as `onlay plan`'))
     .addOption(flag('--plan <file>', 'apply exactly this plan, without solving'))
+    .addOption(flag('--rebase', 'start over from the base of an earlier patch, where its tag has moved'))
     .addOption(
       flag('--scripts <policy>', 'what a maintainer script that is not emulated means')
         .choices(['report', 'fail'])

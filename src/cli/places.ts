@@ -1,4 +1,5 @@
 // Where the image comes from and where the result goes: -i, -t, --push, --oci-dir and --loader become open stores.
+import { realpath } from 'node:fs/promises';
 import { OnlayError } from '../errors.ts';
 import { formatReference, isTag, parseReference, referenceTo } from '../oci/reference.ts';
 import type { PatchSource, PatchTarget } from '../patch/patch.ts';
@@ -38,14 +39,20 @@ export async function openTarget(
   source: OpenSource,
   session: { readonly stores: StoreOptions },
 ): Promise<OpenTarget> {
-  const [only, ...others] = nameOf(source.target) === undefined ? ((await source.store.tags?.()) ?? []) : [];
+  const known = nameOf(source.target) === undefined ? ((await source.store.tags?.()) ?? []) : [];
+  const [only, ...others] = known;
   const target = destination(
     flags,
     only !== undefined && others.length === 0 ? withName(source.target, only) : source.target,
   );
-  const tag = nameOf(target);
+  const tag = nameOf(target) ?? (isArchive(target) ? '' : undefined);
   if (tag === undefined) throw untagged(formatTarget(target));
   const options = session.stores;
+  if (target.kind === 'stream' && options.stdout.isTTY)
+    throw new OnlayError('USAGE', 'An image archive is not written to a terminal', {
+      hint: 'redirect standard output to a file, or pipe it to: docker load',
+    });
+  await refuseLosing(source, target);
   // one token for reading and writing when both are in one repository
   const registry = { ...options.registry, access: 'push' as const };
   const store = await openStore(target, { ...options, registry }, 'write');
@@ -57,8 +64,25 @@ export async function openTarget(
   };
 }
 
+/** An archive is written as a whole: where it holds several images, a patched one in its place would be all that is left. */
+async function refuseLosing(source: OpenSource, target: Target): Promise<void> {
+  if (source.target.kind !== 'archive' || target.kind !== 'archive') return;
+  const [from, to] = await Promise.all(
+    [source.target.file, target.file].map((file) => realpath(file).catch(() => file)),
+  );
+  if (from !== to || ((await source.store.tags?.()) ?? []).length < 2) return;
+  throw new OnlayError('TARGET_REFUSED', `${target.file} holds other images, which would be lost`, {
+    hint: 'write to another file',
+  });
+}
+
+/** True when the result itself goes to standard output, so that nothing else may. */
+export function takesStandardOutput({ tag }: DestinationFlags): boolean {
+  return tag !== undefined && hasTransport(tag) && parseTransport(tag).kind === 'stream';
+}
+
 /** Throws USAGE unless exactly one destination is given; called before anything is opened. */
-export function requireDestination(flags: DestinationFlags): void {
+export function requireDestination(flags: DestinationFlags & { readonly json?: boolean }): void {
   const given = [
     ...(flags.push ? ['--push'] : []),
     ...(hasTransport(flags.tag) ? [`-t ${flags.tag}`] : []),
@@ -74,6 +98,10 @@ export function requireDestination(flags: DestinationFlags): void {
     throw new OnlayError('USAGE', `${given.join(' and ')} are different destinations`, {
       hint: 'run once for each',
     });
+  if (flags.json && takesStandardOutput(flags))
+    throw new OnlayError('USAGE', 'Standard output cannot take both the image and the result of --json', {
+      hint: 'write the image to a file: -t docker-archive:FILE',
+    });
 }
 
 function hasTransport(tag: string | undefined): boolean {
@@ -86,7 +114,9 @@ function hasTransport(tag: string | undefined): boolean {
 function destination(flags: DestinationFlags, source: Target): Target {
   if (flags.tag !== undefined && hasTransport(flags.tag)) {
     const target = parseTransport(flags.tag);
-    return nameOf(target) === undefined ? withName(target, defaultName(flags, source, target)) : target;
+    const nameless = source.kind !== 'registry' && nameOf(source) === undefined;
+    if (nameOf(target) !== undefined || (nameless && isArchive(target))) return target;
+    return withName(target, defaultName(flags, source, target));
   }
   if (flags.ociDir !== undefined) {
     const tag = flags.tag === undefined ? defaultTag(flags, source) : tagOf(flags.tag);
@@ -132,6 +162,11 @@ function withName(target: Target, name: string): Target {
     default:
       return target satisfies never;
   }
+}
+
+/** What keeps images without a name, as `docker save ID` writes them. */
+function isArchive({ kind }: Target): boolean {
+  return kind === 'archive' || kind === 'stream';
 }
 
 function defaultName(flags: DestinationFlags, source: Target, target: Target): string {

@@ -9,7 +9,8 @@ import type { RunStreams } from '../main.ts';
 import { ignoredFlags, parseEpoch, parseNumber } from '../options.ts';
 import type { ApplyFlags, OutputFlags, PlanFlags, SourceFlags, TransportFlags } from '../options.ts';
 import { readPlanInputs } from '../pipeline.ts';
-import { openSource, openTarget, requireDestination } from '../places.ts';
+import { openSource, openTarget, requireDestination, takesStandardOutput } from '../places.ts';
+import { openMovedBase } from '../rebase.ts';
 import { showOutcome } from '../result.ts';
 import { openSession } from '../session.ts';
 
@@ -29,10 +30,13 @@ export async function patch(flags: PatchFlags, streams: RunStreams): Promise<num
   const plans = flags.plan === undefined ? undefined : await readPlans(flags.plan, flags);
   await using source = await openSource(flags.image, session);
   await using target = flags.dryRun ? undefined : await openTarget(flags, source, session);
+  await using moved = flags.rebase ? await openMovedBase(source, session) : undefined;
+  const { source: image, rebased } = moved ?? { source, rebased: undefined };
   const run = await patchImage({
     ...inputs,
-    source,
-    baseName: source.baseName,
+    source: image,
+    baseName: image.baseName,
+    rebased,
     target,
     plans,
     sourceDateEpoch,
@@ -41,7 +45,12 @@ export async function patch(flags: PatchFlags, streams: RunStreams): Promise<num
     dryRun: flags.dryRun === true,
     compression: flags.compression === 'uncompressed' ? 'none' : flags.compression,
   });
-  showOutcome(run, flags, terminal, streams);
+  showOutcome(
+    run,
+    flags,
+    terminal,
+    takesStandardOutput(flags) ? { ...streams, stdout: streams.stderr } : streams,
+  );
   if (run.failure) return exitStatus(run.failure);
   const needed = run.outcome.image?.platforms.some(({ packages }) => packages.length > 0);
   return run.outcome.changed || needed ? 0 : unchanged;
