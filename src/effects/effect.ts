@@ -7,6 +7,7 @@ import type { Inspector } from '../rootfs/layer-index.ts';
 /** A script the real package manager would have run in this upgrade. */
 export interface ScriptRun {
   readonly package: string;
+  readonly arch?: string;
   /** As the family calls it: 'postinst', '%post', 'post-upgrade', 'trigger', … */
   readonly script: string;
   readonly interpreter: string;
@@ -34,6 +35,8 @@ export interface EffectContext {
   /** Time for what has none of its own, seconds since 1970. */
   readonly epoch: number;
   readonly log: Log;
+  /** The family's order of versions. */
+  readonly compareVersions: (a: string, b: string) => number;
   readonly warn: (message: string) => void;
 }
 
@@ -41,8 +44,10 @@ export interface Effect {
   /** Stable name, as the result shows it in `by`. */
   readonly name: string;
   readonly families: readonly EffectContext['family'][];
-  /** True when this effect does all that `script` would have done on this upgrade. */
+  /** True when this effect does all that `script` would have done on this upgrade: the script is not looked into. */
   standsFor(script: ScriptRun, context: EffectContext): boolean;
+  /** True when this effect does what one command of a script would have done; words may hold UNKNOWN. */
+  covers?(command: readonly string[], context: EffectContext): boolean;
   /** Does it. Must be idempotent and change nothing when nothing it depends on has changed. */
   apply(context: EffectContext): void | Promise<void>;
   /** Facts it needs of file contents that are not kept. */

@@ -18,10 +18,13 @@ const FOR_LIBC6 = 3;
 export const ldconfig: Effect = {
   name: 'ldconfig',
   families: ['dpkg', 'rpm', 'apk'],
-  standsFor: ({ body, package: owner, script }, { family }) =>
-    family === 'dpkg'
-      ? owner === 'libc-bin' && script.startsWith('postinst') && body.includes('ldconfig')
-      : /^\s*(?:#![^\n]*\n)?\s*(?:\/usr)?(?:\/sbin\/)?ldconfig(?:\s[^\n;&|]*)?\s*$/.test(body),
+  // rpm's Lua can only start programs
+  standsFor: ({ interpreter, body }) =>
+    interpreter === '<lua>' &&
+    /^\s*(?:rpm\.execute|os\.execute|posix\.exec)\s*\(\s*["'](?:\/usr)?\/sbin\/ldconfig["']\s*\)\s*;?\s*$/.test(
+      body,
+    ),
+  covers: ([program, ...args]) => program === 'ldconfig' && !/-(?!X |v |r \/ |-verbose )/.test(`${args.join(' ')} `),
   inspectors: [
     {
       name: 'elf',

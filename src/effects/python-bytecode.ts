@@ -10,7 +10,12 @@ const CACHE = '__pycache__';
 export const pythonBytecode: Effect = {
   name: 'python-bytecode',
   families: ['dpkg', 'rpm', 'apk'],
-  standsFor: ({ body }) => /\b(?:py3?compile|py3?clean|py_compile\.py|compileall)\b/.test(body),
+  standsFor: () => false,
+  covers: ([program = '', ...args]) =>
+    /^(?:pypy)?py3?(?:compile|clean)$|^pypy3(?:compile|clean)$/.test(program) ||
+    (/^(?:python|pypy)[0-9.]*$/.test(program) &&
+      args.some((arg) => /(?:^|\/)(?:py_compile\.py|compileall(?:\.py)?)$/.test(arg))) ||
+    (program === 'rm' && removesBytecode(args)),
   apply(context: EffectContext): void {
     const { draft } = context;
     for (const change of draft.changes().changes) {
@@ -23,6 +28,14 @@ export const pythonBytecode: Effect = {
     }
   },
 };
+
+/** `rm` of nothing but bytecode and its directories, which comes before modules are compiled anew. */
+function removesBytecode(args: readonly string[]): boolean {
+  const paths = args.filter((arg) => !arg.startsWith('-'));
+  return (
+    paths.length > 0 && paths.every((path) => /(?:^|\/)__pycache__(?:$|\/.*\.py(?:c|\[co\]|\*)$)/.test(path))
+  );
+}
 
 function bytecodeOf({ draft }: EffectContext, source: RootPath): readonly string[] {
   const directory = parentOf(source);

@@ -7,12 +7,13 @@ import type { Log, Progress } from '../base/log.ts';
 import { runEffects } from '../effects/index.ts';
 import type { ScriptVerdict } from '../effects/index.ts';
 import type { ChangedPackage, ScriptRun } from '../effects/effect.ts';
-import type { ConfigFileOutcome, TrustOptions, UnpackedPackage } from '../packages/family.ts';
+import type { ConfigFileOutcome, PackageFamily, TrustOptions, UnpackedPackage } from '../packages/family.ts';
 import type { Fetch } from '../packages/fetch.ts';
-import type { PlannedPackage } from '../packages/package.ts';
+import type { FamilyName, PlannedPackage } from '../packages/package.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { ChangeSet } from '../rootfs/change-set.ts';
 import { createDraft } from '../rootfs/draft.ts';
+import { families } from '../packages/index.ts';
 import type { Tree } from './plan-platform.ts';
 
 export interface ApplyOptions extends TrustOptions {
@@ -56,6 +57,7 @@ export async function applyPlan(tree: Tree, plan: Plan, options: ApplyOptions): 
     ...unpacked.flatMap(({ planned, scripts }) =>
       scripts.map(({ name, interpreter, body }) => ({
         package: planned.name,
+        arch: planned.arch,
         script: name,
         interpreter,
         body,
@@ -76,6 +78,7 @@ export async function applyPlan(tree: Tree, plan: Plan, options: ApplyOptions): 
     imageArch: options.imageArch,
     epoch: options.epoch,
     log: options.log,
+    compareVersions: compareVersionsOf(tree.database.family),
     warn: (message) => warnings.push(message),
   });
   refuseScripts(scripts, options.scripts);
@@ -102,6 +105,11 @@ async function acquire(tree: Tree, planned: PlannedPackage, options: ApplyOption
   });
   const verified = await tree.database.verify(planned, bytes, options);
   return tree.database.unpack(verified);
+}
+
+function compareVersionsOf(name: FamilyName): PackageFamily['compareVersions'] {
+  const family = families.find((candidate) => candidate.name === name) as PackageFamily;
+  return (a, b) => family.compareVersions(a, b);
 }
 
 function changedPackages(plan: Plan): readonly ChangedPackage[] {

@@ -1,101 +1,113 @@
-// Shell source → syntax tree (syntax.ts). Recursive descent over characters; depth and length are bounded, because
-// scripts come from packages.
-import type { Node, Part, Redirection, Word } from './syntax.ts';
+// Shell source → syntax tree (syntax.ts). Recursive descent; length and depth are bounded, because scripts come from
+// packages. words.ts is the lexical half.
+import type { Node, Redirection, Word } from './syntax.ts';
+import { NotUnderstood, WordReader } from './words.ts';
 
 const MAX_LENGTH = 1024 * 1024;
-const MAX_DEPTH = 200;
+
+/** 'bash' is what sh is on systems with rpm: it knows `&>`. */
+export type Dialect = 'posix' | 'bash';
 
 /** Undefined when the script uses something that is not known here. */
-export function parseShell(source: string): Node | undefined {
-  if (source.length > MAX_LENGTH) return undefined;
-  const parser = new Parser(source);
+export function parseShell(source: string, dialect: Dialect = 'posix'): Node | undefined {
+  if (source.length > MAX_LENGTH || source.includes('\0')) return undefined;
   try {
-    const node = parser.list([]);
-    parser.expectEnd();
-    return node;
+    return new Parser(source, dialect, 0).script();
   } catch (error) {
     if (error instanceof NotUnderstood) return undefined;
     throw error;
   }
 }
 
-class NotUnderstood extends Error {}
+const RESERVED = new Set('! { } case do done elif else esac fi for if in then until while'.split(' '));
+/** Of bash: here they would be commands of that name. */
+const FOREIGN = new Set('[[ function select time coproc'.split(' '));
 
-class Parser {
-  readonly #source: string;
-  #at = 0;
-  #depth = 0;
-  #heredocs: { readonly delimiter: string; readonly strip: boolean }[] = [];
+class Parser extends WordReader {
+  readonly #dialect: Dialect;
 
-  constructor(source: string) {
-    this.#source = source;
+  constructor(source: string, dialect: Dialect, depth: number) {
+    super(source, depth);
+    this.#dialect = dialect;
   }
 
-  expectEnd(): void {
-    this.#blank();
-    if (this.#at < this.#source.length) this.#fail();
+  script(): Node {
+    const node = this.list([], 'empty');
+    this.expectEnd();
+    return node;
   }
 
-  /** Commands up to one of `ends` (reserved words, ')' or ';;'), which is not consumed. */
-  list(ends: readonly string[]): Node {
-    if (++this.#depth > MAX_DEPTH) this.#fail();
-    const items: Node[] = [];
-    for (;;) {
-      this.#separators();
-      if (this.#at >= this.#source.length || this.#looksAt(ends)) break;
-      items.push(this.#andOr());
-      this.#space();
-      // "&" would run in the background
-      if (this.#peek() === '&' && this.#source[this.#at + 1] !== '&') this.#fail();
-    }
-    this.#depth--;
-    return { kind: 'list', items };
+  protected nested(source: string, depth: number): Parser {
+    return new Parser(source, this.#dialect, depth);
+  }
+
+  protected list(ends: readonly string[], mayBeEmpty?: 'empty'): Node {
+    return this.deeper(() => {
+      const items: Node[] = [];
+      for (;;) {
+        this.blank();
+        if (this.peek() === '' || this.#looksAt(ends)) break;
+        items.push(this.#andOr());
+        this.space();
+        // "&" would run in the background; ";;" ends an item of a case
+        if (this.peek() === ';' && !this.source.startsWith(';;', this.at)) this.at++;
+        else if (this.peek() !== '\n' && this.peek() !== '' && !this.#looksAt(ends)) this.fail();
+      }
+      if (items.length === 0 && mayBeEmpty === undefined) this.fail();
+      return { kind: 'list', items };
+    });
   }
 
   #andOr(): Node {
     let left = this.#pipeline();
     for (;;) {
-      this.#space();
-      const operator = this.#source.slice(this.#at, this.#at + 2);
+      this.space();
+      const operator = this.source.slice(this.at, this.at + 2);
       if (operator !== '&&' && operator !== '||') return left;
-      this.#at += 2;
-      this.#blank();
+      this.at += 2;
+      this.blank();
       left = { kind: operator === '&&' ? 'and' : 'or', left, right: this.#pipeline() };
     }
   }
 
   #pipeline(): Node {
-    if (this.#reserved('!')) return { kind: 'not', body: this.#pipeline() };
+    if (this.#reserved('!')) return { kind: 'not', body: this.#pipe() };
+    return this.#pipe();
+  }
+
+  #pipe(): Node {
     const items = [this.#command()];
     for (;;) {
-      this.#space();
-      if (this.#peek() !== '|' || this.#source[this.#at + 1] === '|') break;
-      this.#at++;
-      this.#blank();
+      this.space();
+      if (this.peek() !== '|' || this.source[this.at + 1] === '|') break;
+      this.at++;
+      this.blank();
       items.push(this.#command());
     }
     return items.length === 1 ? (items[0] as Node) : { kind: 'pipe', items };
   }
 
   #command(): Node {
-    this.#space();
-    if (this.#reserved('if')) return this.#if();
-    if (this.#reserved('case')) return this.#case();
-    if (this.#reserved('for')) return this.#for();
-    if (this.#reserved('while')) return this.#while(false);
-    if (this.#reserved('until')) return this.#while(true);
-    if (this.#reserved('{')) return this.#group('}', false);
-    if (this.#peek() === '(') {
-      this.#at++;
-      return this.#group(')', true);
-    }
-    const name = /^([A-Za-z_]\w*)[ \t]*\(\)/.exec(this.#source.slice(this.#at, this.#at + 200));
-    if (name) {
-      this.#at += name[0].length;
-      this.#blank();
-      return { kind: 'function', name: name[1] as string, body: this.#command() };
-    }
-    return this.#simple();
+    return this.deeper(() => {
+      this.space();
+      if (this.#reserved('if')) return this.#if();
+      if (this.#reserved('case')) return this.#case();
+      if (this.#reserved('for')) return this.#for();
+      if (this.#reserved('while')) return this.#while(false);
+      if (this.#reserved('until')) return this.#while(true);
+      if (this.#reserved('{')) return this.#group('}', false);
+      if (this.peek() === '(') {
+        this.at++;
+        return this.#group(')', true);
+      }
+      const definition = /([A-Za-z_]\w*)[ \t]*\([ \t]*\)/y;
+      definition.lastIndex = this.at;
+      const match = definition.exec(this.source);
+      if (!match || RESERVED.has(match[1] as string)) return this.#simple();
+      this.at += match[0].length;
+      this.blank();
+      return { kind: 'function', name: match[1] as string, body: this.#command() };
+    });
   }
 
   #if(): Node {
@@ -111,57 +123,62 @@ class Parser {
   }
 
   #case(): Node {
-    const word = this.#requireWord();
-    this.#blank();
+    const word = this.requireWord();
+    this.blank();
     this.#require('in');
     const items: { patterns: Word[]; body: Node }[] = [];
     for (;;) {
-      this.#blank();
+      this.blank();
       if (this.#reserved('esac')) break;
-      if (this.#peek() === '(') this.#at++;
-      const patterns = [this.#requireWord()];
-      for (this.#space(); this.#peek() === '|'; this.#space()) {
-        this.#at++;
-        patterns.push(this.#requireWord());
+      if (this.peek() === '(') this.at++;
+      const patterns = [this.requireWord()];
+      for (this.space(); this.peek() === '|'; this.space()) {
+        this.at++;
+        patterns.push(this.requireWord());
       }
-      if (this.#peek() !== ')') this.#fail();
-      this.#at++;
-      items.push({ patterns, body: this.list([';;', 'esac']) });
-      if (this.#source.startsWith(';;', this.#at)) this.#at += 2;
+      if (this.peek() !== ')') this.fail();
+      this.at++;
+      items.push({ patterns, body: this.list([';;', 'esac'], 'empty') });
+      if (this.source.startsWith(';;', this.at)) this.at += 2;
+      else if (!this.#looksAt(['esac'])) this.fail();
     }
     return this.#redirected({ kind: 'case', word, items });
   }
 
   #for(): Node {
-    this.#space();
-    const name = /^[A-Za-z_]\w*/.exec(this.#source.slice(this.#at, this.#at + 100))?.[0];
-    if (name === undefined) this.#fail();
-    this.#at += name.length;
-    this.#blank();
+    this.space();
+    const pattern = /[A-Za-z_]\w*/y;
+    pattern.lastIndex = this.at;
+    const name = pattern.exec(this.source)?.[0] ?? this.fail();
+    this.at += name.length;
+    this.blank();
     let words: Word[] | undefined;
     if (this.#reserved('in')) {
       words = [];
-      for (this.#space(); !/[;\n]/.test(this.#peek()); this.#space()) words.push(this.#requireWord());
+      for (this.space(); !';\n'.includes(this.peek()); this.space()) words.push(this.requireWord());
+      if (this.peek() === '') this.fail();
     }
-    this.#separators();
-    this.#require('do');
-    const body = this.list(['done']);
-    this.#require('done');
-    return this.#redirected({ kind: 'for', name, words, body });
+    if (this.peek() === ';') this.at++;
+    this.blank();
+    return this.#redirected({ kind: 'for', name, words, body: this.#do() });
   }
 
   #while(until: boolean): Node {
     const condition = this.list(['do']);
+    return this.#redirected({ kind: 'while', condition, body: this.#do(), until });
+  }
+
+  #do(): Node {
     this.#require('do');
     const body = this.list(['done']);
     this.#require('done');
-    return this.#redirected({ kind: 'while', condition, body, until });
+    return body;
   }
 
   #group(end: string, subshell: boolean): Node {
     const body = this.list([end]);
-    if (!this.#source.startsWith(end, this.#at)) this.#fail();
-    this.#at += end.length;
+    if (!this.#looksAt([end])) this.fail();
+    this.at += end.length;
     return { kind: 'group', body, subshell, redirections: this.#redirections() };
   }
 
@@ -175,219 +192,86 @@ class Parser {
     const words: Word[] = [];
     const redirections: Redirection[] = [];
     for (;;) {
-      this.#space();
-      const redirection = this.#redirection();
-      if (redirection) {
-        redirections.push(redirection);
+      this.space();
+      const found = this.#redirection();
+      if (found.length > 0) {
+        redirections.push(...found);
         continue;
       }
-      const assigned = words.length === 0 ? /^([A-Za-z_]\w*)=/.exec(this.#source.slice(this.#at, this.#at + 200)) : null;
+      const assignment = /([A-Za-z_]\w*)=/y;
+      assignment.lastIndex = this.at;
+      const assigned = words.length === 0 ? assignment.exec(this.source) : null;
       if (assigned) {
-        this.#at += assigned[0].length;
-        assignments.push({ name: assigned[1] as string, value: this.#word() ?? [] });
+        this.at += assigned[0].length;
+        // NAME=(…) is an array of bash
+        if (this.peek() === '(') this.fail();
+        assignments.push({ name: assigned[1] as string, value: this.word() ?? [] });
         continue;
       }
-      const word = this.#word();
+      const word = this.word();
       if (!word) break;
+      if (words.length === 0) this.#checkName(word, assignments.length + redirections.length === 0);
       words.push(word);
     }
-    if (words.length + assignments.length + redirections.length === 0) this.#fail();
+    if (words.length + assignments.length + redirections.length === 0) this.fail();
     return { kind: 'simple', assignments, words, redirections };
   }
 
+  #checkName([part, ...rest]: Word, isFirst: boolean): void {
+    if (part?.kind !== 'text' || part.quoted || rest.length > 0) return;
+    if ((isFirst && RESERVED.has(part.text)) || FOREIGN.has(part.text)) this.fail();
+  }
+
   #redirections(): Redirection[] {
-    const found: Redirection[] = [];
+    const redirections: Redirection[] = [];
     for (;;) {
-      this.#space();
-      const redirection = this.#redirection();
-      if (!redirection) return found;
-      found.push(redirection);
+      this.space();
+      const found = this.#redirection();
+      if (found.length === 0) return redirections;
+      redirections.push(...found);
     }
   }
 
-  #redirection(): Redirection | undefined {
-    const match = /^\d?(?:<<-?|>>|>&|<&|>\||<>|<|>)/.exec(this.#source.slice(this.#at, this.#at + 5));
-    if (!match) return undefined;
-    this.#at += match[0].length;
-    const operator = match[0].replace(/^\d/, '');
-    const descriptor = /^\d/.exec(match[0])?.[0];
-    const target = this.#requireWord();
-    if (operator.startsWith('<<')) {
-      const delimiter = target.map((part) => (part.kind === 'text' ? part.text : this.#fail())).join('');
-      this.#heredocs.push({ delimiter, strip: operator === '<<-' });
+  /** One redirection; `&>` of bash counts as two. */
+  #redirection(): Redirection[] {
+    const pattern = this.#dialect === 'bash' ? BASH_REDIRECTION : REDIRECTION;
+    pattern.lastIndex = this.at;
+    const match = pattern.exec(this.source);
+    if (!match) return [];
+    this.at += match[0].length;
+    const operator = match[2] as string;
+    const target = this.requireWord();
+    if (operator.startsWith('&')) {
+      const both = { operator: operator.slice(1), target };
+      return [
+        { descriptor: 1, ...both },
+        { descriptor: 2, ...both },
+      ];
     }
-    return { operator: descriptor === '2' && operator.startsWith('>') ? `2${operator}` : operator, target };
-  }
-
-  #requireWord(): Word {
-    this.#space();
-    return this.#word() ?? this.#fail();
-  }
-
-  #word(): Word | undefined {
-    const parts: Part[] = [];
-    for (;;) {
-      const char = this.#peek();
-      if (char === '' || /[\s;&|<>()]/.test(char)) break;
-      if (char === "'") {
-        const end = this.#source.indexOf("'", this.#at + 1);
-        if (end < 0) this.#fail();
-        parts.push({ kind: 'text', text: this.#source.slice(this.#at + 1, end), quoted: true });
-        this.#at = end + 1;
-      } else if (char === '"') this.#double(parts);
-      else if (char === '\\') {
-        if (this.#source[this.#at + 1] !== '\n') parts.push({ kind: 'text', text: this.#source[this.#at + 1] ?? '', quoted: true });
-        this.#at += 2;
-      } else if (char === '$' || char === '`') parts.push(this.#expansion(false));
-      else {
-        const text = /^[^\s;&|<>()'"\\$`]+/.exec(this.#source.slice(this.#at, this.#at + 4096))?.[0] as string;
-        parts.push({ kind: 'text', text, quoted: false });
-        this.#at += text.length;
-      }
-    }
-    return parts.length === 0 ? undefined : parts;
-  }
-
-  #double(parts: Part[]): void {
-    this.#at++;
-    let text = '';
-    const flush = (): void => {
-      parts.push({ kind: 'text', text, quoted: true });
-      text = '';
-    };
-    for (;;) {
-      const char = this.#peek();
-      if (char === '') this.#fail();
-      if (char === '"') break;
-      if (char === '\\') {
-        const next = this.#source[this.#at + 1] ?? '';
-        text += '$`"\\'.includes(next) ? next : next === '\n' ? '' : `\\${next}`;
-        this.#at += 2;
-      } else if (char === '$' || char === '`') {
-        flush();
-        parts.push(this.#expansion(true));
-      } else {
-        text += char;
-        this.#at++;
-      }
-    }
-    this.#at++;
-    flush();
-  }
-
-  #expansion(quoted: boolean): Part {
-    const rest = this.#source.slice(this.#at, this.#at + 300);
-    if (rest.startsWith('$((') || rest.startsWith('`')) return rest.startsWith('`') ? this.#backticks(quoted) : this.#fail();
-    if (rest.startsWith('$(')) {
-      this.#at += 2;
-      const body = this.list([')']);
-      if (this.#peek() !== ')') this.#fail();
-      this.#at++;
-      return { kind: 'substitution', body, quoted };
-    }
-    const simple = /^\$([A-Za-z_]\w*|[0-9@*#?$!-])/.exec(rest);
-    if (simple) {
-      this.#at += simple[0].length;
-      return { kind: 'parameter', name: simple[1] as string, operator: '', word: [], quoted };
-    }
-    const braced = /^\$\{(#?[A-Za-z_]\w*|[0-9@*#?])(:?[-=+?]|%%?|##?)?/.exec(rest);
-    if (braced) {
-      this.#at += braced[0].length;
-      const word = this.#bracedWord();
-      return { kind: 'parameter', name: braced[1] as string, operator: braced[2] ?? '', word, quoted };
-    }
-    if (!rest.startsWith('$')) this.#fail();
-    this.#at++;
-    return { kind: 'text', text: '$', quoted: true };
-  }
-
-  #bracedWord(): Word {
-    const end = this.#source.indexOf('}', this.#at);
-    const text = this.#source.slice(this.#at, end);
-    if (end < 0 || /["'`\n]|\$[({]/.test(text)) this.#fail();
-    const parts: Part[] = [];
-    for (const token of text.match(/\$[A-Za-z_0-9]\w*|[^$]+|\$/g) ?? [])
-      parts.push(
-        /^\$\w/.test(token)
-          ? { kind: 'parameter', name: token.slice(1), operator: '', word: [], quoted: true }
-          : { kind: 'text', text: token, quoted: false },
-      );
-    this.#at = end + 1;
-    return parts;
-  }
-
-  #backticks(quoted: boolean): Part {
-    const end = this.#source.indexOf('`', this.#at + 1);
-    const text = this.#source.slice(this.#at + 1, end);
-    const body = end < 0 || text.includes('\\') ? undefined : parseShell(text);
-    if (!body) this.#fail();
-    this.#at = end + 1;
-    return { kind: 'substitution', body, quoted };
+    const descriptor = match[1] === '' ? (operator.startsWith('<') ? 0 : 1) : Number(match[1]);
+    if (!operator.startsWith('<<')) return [{ descriptor, operator, target }];
+    return [{ descriptor, operator: '<<', target, body: this.announce(target, operator === '<<-') }];
   }
 
   #reserved(word: string): boolean {
-    this.#space();
+    this.space();
     if (!this.#looksAt([word])) return false;
-    this.#at += word.length;
+    this.at += word.length;
     return true;
   }
 
   #require(word: string): void {
-    this.#separators();
-    if (!this.#reserved(word)) this.#fail();
+    if (!this.#reserved(word)) this.fail();
   }
 
   #looksAt(words: readonly string[]): boolean {
     return words.some((word) => {
-      if (!this.#source.startsWith(word, this.#at)) return false;
-      return word === ')' || word === ';;' || /^(?:[\s;&|()<>]|$)/.test(this.#source.slice(this.#at + word.length, this.#at + word.length + 1));
+      if (!this.source.startsWith(word, this.at)) return false;
+      const next = this.source[this.at + word.length] ?? '';
+      return word === ')' || word === ';;' || ' \t\n;&|()<>'.includes(next);
     });
-  }
-
-  #peek(): string {
-    return this.#source[this.#at] ?? '';
-  }
-
-  /** Blanks, comments and continued lines. */
-  #space(): void {
-    for (;;) {
-      const char = this.#peek();
-      if (char === ' ' || char === '\t') this.#at++;
-      else if (char === '\\' && this.#source[this.#at + 1] === '\n') this.#at += 2;
-      else if (char === '#') {
-        const end = this.#source.indexOf('\n', this.#at);
-        this.#at = end < 0 ? this.#source.length : end;
-      } else return;
-    }
-  }
-
-  /** Space and line ends. */
-  #blank(): void {
-    for (this.#space(); this.#peek() === '\n'; this.#space()) this.#newline();
-  }
-
-  #separators(): void {
-    for (this.#blank(); this.#peek() === ';' && this.#source[this.#at + 1] !== ';'; this.#blank()) this.#at++;
-  }
-
-  /** Behind a line end come the here-documents that the line announced. */
-  #newline(): void {
-    this.#at++;
-    for (const { delimiter, strip } of this.#heredocs.splice(0)) {
-      for (;;) {
-        if (this.#at >= this.#source.length) this.#fail();
-        const end = this.#source.indexOf('\n', this.#at);
-        const line = this.#source.slice(this.#at, end < 0 ? undefined : end);
-        this.#at = end < 0 ? this.#source.length : end + 1;
-        if ((strip ? line.replace(/^\t+/, '') : line) === delimiter) break;
-        // what a here-document expands could run commands
-        if (/\$\(|`/.test(line)) this.#fail();
-      }
-    }
-  }
-
-  #fail(): never {
-    throw new NotUnderstood();
   }
 }
 
+const REDIRECTION = /([0-9]?)(<<-?|>>|>&|<&|>\||<>|<|>)/y;
+const BASH_REDIRECTION = /([0-9]?)(&>>?|<<-?|>>|>&|<&|>\||<>|<|>)/y;
