@@ -1,17 +1,28 @@
 // Connections of undici, made when first needed and kept for reuse: one pool for each combination of proxy and trust.
 // undici costs 60 ms to load, so it is imported with the first request.
+import type { SecureContext } from 'node:tls';
 import type { Dispatcher, Pool } from 'undici';
+import {
+  beyondNode,
+  certificatesIn,
+  isCertificate,
+  readAuthorities,
+  tlsContext,
+} from '../base/certificates.ts';
+import { systemFiles } from '../base/files.ts';
+import type { Log } from '../base/log.ts';
+import { parseProxy, proxyFor } from '../base/proxy.ts';
+import { OnlayError } from '../errors.ts';
 import type { FetchRequest } from '../packages/fetch.ts';
-import { secureContext } from './certificates.ts';
-import { parseProxy, proxyFor } from './proxy.ts';
-import type { Environment } from './proxy.ts';
+import { ProxyClosed } from './failure.ts';
 
 export interface ConnectionOptions {
-  readonly environment: Environment;
+  readonly environment: Readonly<Record<string, string | undefined>>;
   /** PEM files that are trusted in addition. */
   readonly caFiles: readonly string[];
   /** host or host:port whose certificate is not checked. */
   readonly insecureHosts: readonly string[];
+  readonly log: Log;
 }
 
 export interface Connections extends AsyncDisposable {
@@ -25,8 +36,16 @@ export interface Connections extends AsyncDisposable {
 /** Requests to one host at the same time. */
 const PER_HOST = 8;
 
+/** What undici's ProxyAgent can speak to. */
+const PROXY_SCHEMES = ['http', 'https', 'socks5', 'socks'];
+
 export function openConnections(options: ConnectionOptions): Connections {
   const pools = new Map<string, Dispatcher>();
+  const { environment, caFiles, log } = options;
+  let reading: Promise<readonly string[]> | undefined;
+  const authorities = (): Promise<readonly string[]> =>
+    (reading ??= readAuthorities({ variables: environment, files: systemFiles, caFiles, log }));
+
   return {
     async to(url, request) {
       const { Agent, Pool, ProxyAgent } = await import('undici');
@@ -34,23 +53,18 @@ export function openConnections(options: ConnectionOptions): Connections {
         request.proxy === 'direct'
           ? undefined
           : request.proxy === undefined
-            ? proxyFor(url, options.environment)
-            : parseProxy(request.proxy, request.what);
+            ? proxyFor(url, environment, PROXY_SCHEMES)
+            : parseProxy(request.proxy, request.what, PROXY_SCHEMES);
       const secure = url.protocol === 'https:';
       const verify = request.tls?.verify !== false && !isListed(url, options.insecureHosts);
       const { ca, cert, key } = request.tls ?? {};
       const id = JSON.stringify([proxy, secure, verify, ca, cert, key]);
+      const trusted = secure || proxy?.protocol === 'https:' ? await authorities() : [];
       let dispatcher = pools.get(id);
       if (!dispatcher) {
         const tls = secure
           ? {
-              secureContext: secureContext({
-                environment: options.environment,
-                caFiles: options.caFiles,
-                ...(ca === undefined ? {} : { ca }),
-                ...(cert === undefined ? {} : { cert }),
-                ...(key === undefined ? {} : { key }),
-              }),
+              secureContext: contextFor(url.host, trusted, request.tls ?? {}, log),
               rejectUnauthorized: verify,
             }
           : {};
@@ -58,26 +72,19 @@ export function openConnections(options: ConnectionOptions): Connections {
         dispatcher = proxy
           ? new ProxyAgent({
               ...common,
-              uri: proxy,
+              uri: proxy.href,
               // plain http is asked of the proxy itself: many refuse CONNECT to port 80
               proxyTunnel: secure,
               requestTls: tls,
               clientFactory: (origin, settings) => failingOnce(new Pool(origin, settings)),
-              ...(proxy.startsWith('https:')
-                ? {
-                    proxyTls: {
-                      secureContext: secureContext({
-                        environment: options.environment,
-                        caFiles: options.caFiles,
-                      }),
-                    },
-                  }
+              ...(proxy.protocol === 'https:'
+                ? { proxyTls: { secureContext: contextFor(proxy.host, trusted, {}, log) } }
                 : {}),
             })
           : new Agent({ ...common, connect: { timeout: 20_000, ...tls } });
         pools.set(id, dispatcher);
       }
-      return { dispatcher, ...(proxy === undefined ? {} : { via: new URL(proxy).host }) };
+      return { dispatcher, ...(proxy === undefined ? {} : { via: proxy.host }) };
     },
     async [Symbol.asyncDispose]() {
       const open = [...pools.values()];
@@ -88,19 +95,36 @@ export function openConnections(options: ConnectionOptions): Connections {
   };
 }
 
+/** TLS with `host`, for which a repository may name an authority and a client certificate of its own. */
+function contextFor(
+  host: string,
+  trusted: readonly string[],
+  { ca, cert, key }: NonNullable<FetchRequest['tls']>,
+  log: Log,
+): SecureContext {
+  const own = ca === undefined ? [] : certificatesIn(Buffer.from(ca, 'latin1'));
+  if (!own.every(isCertificate))
+    throw new OnlayError('CONFIG_INVALID', `Cannot use the authority for ${host}: it is not valid PEM`);
+  return tlsContext({
+    authorities: beyondNode([...trusted, ...own]),
+    certificates: cert === undefined ? [] : [cert],
+    keys: key === undefined ? [] : [key],
+    where: host,
+    log,
+  });
+}
+
 /**
  * A proxy that closes the connection instead of answering CONNECT makes undici 7 dial again without end: a connector's
- * error with the code UND_ERR_SOCKET counts as passing (lib/dispatcher/client.js, onError). So it gets another code.
+ * error with the code UND_ERR_SOCKET counts as passing (lib/dispatcher/client.js, onError). So it becomes another one.
  */
 function failingOnce(pool: Pool): Pool {
   const connect = pool.connect.bind(pool);
   const patient = (settings: Dispatcher.ConnectOptions): Promise<Dispatcher.ConnectData> =>
     connect(settings).catch((error: unknown) => {
-      throw Object.assign(new Error('the proxy closed the connection', { cause: error }), {
-        code: 'PROXY_CLOSED',
-      });
+      throw new ProxyClosed('the proxy closed the connection', { cause: error });
     });
-  return Object.assign(pool, { connect: patient as typeof pool.connect });
+  return Object.assign(pool, { connect: patient });
 }
 
 function isListed(url: URL, hosts: readonly string[]): boolean {

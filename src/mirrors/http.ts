@@ -1,18 +1,18 @@
 // GET of whole files over http and https: own bounded redirects (credentials stay with their origin, https is not left
 // for http), retries with growing pauses, limits on bytes and idle time. Bodies come as they are stored: no content
 // encoding is asked for or undone, because digests are over the stored form.
-import { OnlayError, messageOf } from '../errors.ts';
+import { OnlayError } from '../errors.ts';
+import { sleep, throwIfAborted } from '../base/abort.ts';
+import { isRetryable, nextPause, retryAfter } from '../base/backoff.ts';
+import type { RetryPolicy } from '../base/backoff.ts';
 import { concatBytes } from '../base/bytes.ts';
-import type { Log, Task } from '../base/log.ts';
+import type { Task } from '../base/log.ts';
 import type { FetchRequest } from '../packages/fetch.ts';
 import { openConnections } from './connections.ts';
 import type { ConnectionOptions } from './connections.ts';
 import { describeFailure } from './failure.ts';
-import { RETRY, isTransientStatus, pauseBefore, retryAfter } from './retry.ts';
-import type { RetryPolicy } from './retry.ts';
 
 export interface HttpOptions extends ConnectionOptions {
-  readonly log: Log;
   readonly signal?: AbortSignal;
   readonly retry?: RetryPolicy;
 }
@@ -29,6 +29,8 @@ export interface HttpClient extends AsyncDisposable {
   readonly stats: { fetched: number; requests: number };
 }
 
+const RETRY: RetryPolicy = { attempts: 4, firstMs: 750, maxMs: 60_000, maxRetryAfterMs: 60_000 };
+
 const MAX_REDIRECTS = 8;
 const REDIRECTS: readonly number[] = [301, 302, 303, 307, 308];
 
@@ -39,17 +41,17 @@ export function openHttp(options: HttpOptions): HttpClient {
   return {
     stats,
     async get(get) {
-      for (let attempt = 1; ; attempt++) {
+      for (let failed = 1; ; failed++) {
         const outcome = await tryOnce(get).catch((error: unknown) => failureOf(error, get, options.signal));
         if (outcome.kind === 'done') return outcome.body;
-        const pause = outcome.retry ? pauseBefore(attempt + 1, policy, outcome.after) : undefined;
+        const pause = outcome.retry ? nextPause(failed, Math.random, policy, outcome.after) : undefined;
         if (pause === undefined) throw outcome.error;
         options.log.debug('Trying again', {
           what: get.request.what,
-          attempt: attempt + 1,
+          attempt: failed + 1,
           why: outcome.error.message,
         });
-        await sleep(pause, options.signal);
+        await sleep(pause, options.signal).catch(() => throwIfAborted(options.signal));
       }
     },
     [Symbol.asyncDispose]: () => connections[Symbol.asyncDispose](),
@@ -86,7 +88,7 @@ export function openHttp(options: HttpOptions): HttpClient {
         status,
         at,
         request,
-        retryAfter(single(response.headers['retry-after']), Date.now()),
+        retryAfter({ header: (name) => single(response.headers[name]) }, Date.now()),
       );
     }
     throw new OnlayError(
@@ -148,7 +150,7 @@ function statusOutcome(status: number, at: URL, request: FetchRequest, after: nu
     return ['SERVER', `it answers ${status}`, MIRROR_HINT];
   })();
   const error = new OnlayError(code, `Cannot fetch ${request.what} from ${at.href}: ${why}`, { hint });
-  return { kind: 'failed', error, retry: isTransientStatus(status), after };
+  return { kind: 'failed', error, retry: isRetryable(status), after };
 }
 
 const MIRROR_HINT = 'another mirror can take its place: --mirror FROM=TO';
@@ -159,7 +161,7 @@ function failureOf(error: unknown, { url, request }: HttpGet, signal: AbortSigna
   throwIfAborted(signal);
   if (error instanceof OnlayError) return { kind: 'failed', error, retry: false };
   const { code, why, retry, hint } = describeFailure(error);
-  const text = `Cannot fetch ${request.what} from ${url}: ${why ?? messageOf(error)}`;
+  const text = `Cannot fetch ${request.what} from ${url}: ${why}`;
   return {
     kind: 'failed',
     error: new OnlayError(code, text, { hint: hint ?? MIRROR_HINT, cause: error }),
@@ -219,15 +221,4 @@ async function discard(body: Response['body']): Promise<void> {
 
 function single(header: string | string[] | undefined): string | undefined {
   return Array.isArray(header) ? header[0] : header;
-}
-
-export function throwIfAborted(signal: AbortSignal | undefined): void {
-  if (!signal?.aborted) return;
-  if (signal.reason instanceof OnlayError) throw signal.reason;
-  throw new OnlayError('ABORTED', 'Stopped before the end', { cause: signal.reason });
-}
-
-async function sleep(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
-  const { setTimeout } = await import('node:timers/promises');
-  await setTimeout(milliseconds, undefined, signal ? { signal } : {}).catch(() => throwIfAborted(signal));
 }

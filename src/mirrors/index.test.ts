@@ -41,7 +41,7 @@ async function serve(
     url: `${secure ? 'https' : 'http'}://127.0.0.1:${port}`,
     port,
     seen,
-    server: server as Server,
+    server,
     async [Symbol.asyncDispose]() {
       for (const socket of sockets) socket.destroy();
       await new Promise((resolve) => server.close(resolve));
@@ -70,7 +70,7 @@ const fetcher = (more: Partial<MirrorOptions> = {}): MirrorFetch =>
     env: {},
     log: silentLog,
     progress: silentProgress,
-    retry: { attempts: 3, delay: 1, maxDelay: 1500 },
+    retry: { attempts: 3, firstMs: 1, maxMs: 1500, maxRetryAfterMs: 1500 },
     ...more,
   });
 const ask = (url: string, more: Partial<FetchRequest> = {}): FetchRequest & { optional?: false } =>
@@ -147,7 +147,7 @@ test('get() retries what may pass, honours Retry-After, and gives up on what doe
   assert.equal(server.seen.length, 1);
   await fails(fetch.get(ask(`${server.url}/broken`)), 'SERVER', /answers 500/);
   assert.equal(server.seen.length, 4);
-  await fails(fetch.get(ask('http://127.0.0.1:1/x')), 'NETWORK', /connection refused/);
+  await fails(fetch.get(ask('http://127.0.0.1:1/x')), 'NETWORK', /connection was refused/);
   assert.ok(fetch.stats.requests > 7);
 });
 

@@ -1,5 +1,7 @@
 // The adapter of the Fetch port: mirror map, cache, directories and http behind one `get`.
 import { OnlayError } from '../errors.ts';
+import { throwIfAborted } from '../base/abort.ts';
+import type { RetryPolicy } from '../base/backoff.ts';
 import { SingleFlight } from '../base/concurrency.ts';
 import { hexDigest } from '../base/hash.ts';
 import type { Log, Progress } from '../base/log.ts';
@@ -7,9 +9,7 @@ import type { Fetch, FetchRequest } from '../packages/fetch.ts';
 import { openCache } from './cache.ts';
 import type { CacheClass } from './cache.ts';
 import { pathBelow, readLocal } from './directory.ts';
-import { openHttp, throwIfAborted } from './http.ts';
-import type { Environment } from './proxy.ts';
-import type { RetryPolicy } from './retry.ts';
+import { openHttp } from './http.ts';
 import { parseMirrors, rewriteUrl } from './rewrite.ts';
 
 export interface MirrorOptions {
@@ -19,7 +19,7 @@ export interface MirrorOptions {
   readonly cacheDir?: string;
   /** Open no connection: directories and the cache only. */
   readonly offline?: boolean;
-  readonly env: Environment;
+  readonly env: Readonly<Record<string, string | undefined>>;
   readonly log: Log;
   readonly progress: Progress;
   readonly signal?: AbortSignal;

@@ -5,7 +5,7 @@ import { parseMirrors, rewriteUrl } from './rewrite.ts';
 const rules = parseMirrors([
   'http://ftp.debian.org/debian=https://mirror.corp/deb',
   'http://ftp.debian.org/debian/dists/special=/srv/special',
-  'http://Deb.Debian.org:80/debian-security/=file:///srv/security/',
+  'http://Ftp.Debian.org:80/debian-security/=file:///srv/security/',
   'ports.example=http://127.0.0.1:8080/',
   'file:/opt/repo=/host/repo',
 ]);
@@ -21,7 +21,7 @@ test('rewriteUrl() replaces the longest prefix that ends at a path boundary', ()
       'https://mirror.corp/deb/dists/bookworm/InRelease',
     ],
     ['http://ftp.debian.org//debian/x', 'http://ftp.debian.org//debian/x'],
-    ['http://DEB.debian.org:80/debian//pool/a', 'https://mirror.corp/deb/pool/a'],
+    ['http://FTP.debian.org:80/debian//pool/a', 'https://mirror.corp/deb/pool/a'],
     ['http://ftp.debian.org/debian/dists/special/InRelease', '/srv/special|InRelease'],
     ['http://ftp.debian.org/debian-security/dists/x', 'file:///srv/security/|dists/x'],
     ['http://ftp.debian.org/debian-ports/x', 'http://ftp.debian.org/debian-ports/x'],

@@ -1,14 +1,15 @@
 // Requests to one repository of one registry host (a mirror or the registry itself): scheme, Authorization, redirects
 // and retries around each exchange. What is asked, and what an answer means, is known above (document, blob, upload).
 import type { OnlayError } from '../../errors.ts';
+import { isLoopbackHost } from '../../base/ip-address.ts';
 import type { Log } from '../../base/log.ts';
-import { isLoopbackHost, type Reach } from './address.ts';
+import { proxyFor } from '../../base/proxy.ts';
+import type { Reach } from './address.ts';
 import type { Answer } from './answer.ts';
 import type { Access, Authorization, Authorizer, Need } from './authorizer.ts';
 import type { ConnectionPool } from './connection-pool.ts';
 import { ExchangeFailure, failureError } from './failure.ts';
 import type { Host } from './host.ts';
-import { proxyFor } from './proxy.ts';
 import { reachBeside } from './realm.ts';
 import { followRedirects } from './redirect.ts';
 import { refusal, serverMessage, type ServerMessage } from './refusal.ts';

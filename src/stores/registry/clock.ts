@@ -1,4 +1,5 @@
 // Time and chance of the retry policy, passed in so that tests do not wait.
+import { sleep } from '../../base/abort.ts';
 
 export interface Clock {
   /** Milliseconds; only differences count. */
@@ -12,17 +13,5 @@ export interface Clock {
 export const systemClock: Clock = {
   now: () => performance.now(),
   date: () => Date.now(),
-  sleep: (ms, signal) =>
-    new Promise((resolve, reject) => {
-      const abort = (): void => {
-        clearTimeout(timer);
-        reject(signal?.reason);
-      };
-      const timer = setTimeout(() => {
-        signal?.removeEventListener('abort', abort);
-        resolve();
-      }, ms);
-      if (signal?.aborted) abort();
-      else signal?.addEventListener('abort', abort, { once: true });
-    }),
+  sleep,
 };

@@ -5,9 +5,10 @@ import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { LookupFunction, Socket } from 'node:net';
 import type { SecureContext } from 'node:tls';
 import type { buildConnector } from 'undici';
-import { literalAddress, mayReach, type Reach } from './address.ts';
+import { literalAddress } from '../../base/ip-address.ts';
+import { proxyAuthorization } from '../../base/proxy.ts';
+import { mayReach, type Reach } from './address.ts';
 import { asFailure, ExchangeFailure } from './failure.ts';
-import { proxyAuthorization } from './proxy.ts';
 
 export interface TlsOptions {
   readonly secureContext: SecureContext;

@@ -2,7 +2,8 @@
 // for a token once and keep-alive works from image to image. undici is loaded when the first request is made.
 import type { SecureContext } from 'node:tls';
 import type { Pool } from 'undici';
-import { addressKind, isLoopbackHost, type AddressKind, type Reach } from './address.ts';
+import { isLoopbackHost } from '../../base/ip-address.ts';
+import { addressKind, type AddressKind, type Reach } from './address.ts';
 import { tlsMaterial, type TlsMaterial } from './certificates.ts';
 import { systemClock, type Clock } from './clock.ts';
 import { connector, type TlsOptions } from './connect.ts';

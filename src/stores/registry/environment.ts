@@ -1,16 +1,11 @@
 // What the registry client takes from the machine: variables, files, credential helpers. Everything that reads a
 // configuration gets it through this, so that no test and no library user depends on the real home directory.
 import { spawn } from 'node:child_process';
-import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { OnlayError } from '../../errors.ts';
+import { systemFiles, type Files } from '../../base/files.ts';
 
-export interface Environment {
+export interface Environment extends Files {
   readonly variables: Readonly<Record<string, string | undefined>>;
-  /** A whole file; undefined when there is none. Throws CONFIG_INVALID when it cannot be read or is too large. */
-  readFile(path: string): Promise<Uint8Array | undefined>;
-  /** Sorted names in a directory; undefined when there is none. */
-  readDirectory(path: string): Promise<readonly string[] | undefined>;
   /** Runs a program without a shell, `input` on its standard input. Ends it after 30 seconds. */
   run(program: string, args: readonly string[], input: string): Promise<RunResult>;
 }
@@ -20,7 +15,6 @@ export type RunResult =
   | { readonly kind: 'missing' }
   | { readonly kind: 'failed'; readonly reason: string };
 
-const FILE_LIMIT = 16 << 20;
 const OUTPUT_LIMIT = 1 << 20;
 const RUN_LIMIT_MS = 30_000;
 
@@ -30,8 +24,7 @@ export function systemEnvironment(
 ): Environment {
   return {
     variables,
-    readFile: (path) => whenPresent(path, () => readBounded(path)),
-    readDirectory: (path) => whenPresent(path, async () => (await readdir(path)).sort()),
+    ...systemFiles,
     run: (program, args, input) => runProgram(program, args, input, variables, runLimitMs),
   };
 }
@@ -45,24 +38,6 @@ export function homeOf(environment: Environment): string | undefined {
 export function configHomeOf(environment: Environment): string | undefined {
   const home = homeOf(environment);
   return environment.variables['XDG_CONFIG_HOME'] || (home === undefined ? undefined : join(home, '.config'));
-}
-
-async function readBounded(path: string): Promise<Uint8Array> {
-  const bytes = await readFile(path);
-  if (bytes.length > FILE_LIMIT)
-    throw new OnlayError('CONFIG_INVALID', `Cannot read ${path}: it has more than ${FILE_LIMIT} bytes`);
-  return bytes;
-}
-
-async function whenPresent<T>(path: string, read: () => Promise<T>): Promise<T | undefined> {
-  try {
-    return await read();
-  } catch (cause) {
-    if (cause instanceof OnlayError) throw cause;
-    const code = (cause as NodeJS.ErrnoException).code;
-    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
-    throw new OnlayError('CONFIG_INVALID', `Cannot read ${path}: ${code ?? String(cause)}`, { cause });
-  }
 }
 
 function runProgram(

@@ -1,12 +1,12 @@
 // The loop around an exchange: waits its turn at the host, tries again while it makes sense, keeps pauses a server asks
 // for. What comes out at last is the answer, good or bad, or the failure of the last attempt.
+import { throwIfAborted } from '../../base/abort.ts';
+import { isRetryable, nextPause, pauseAfter, retryAfter, type RetryPolicy } from '../../base/backoff.ts';
 import type { Log } from '../../base/log.ts';
 import { Answer } from './answer.ts';
-import { isRetryable, pauseAfter, RETRY, retryAfter } from './backoff.ts';
 import type { Clock } from './clock.ts';
 import { ExchangeFailure } from './failure.ts';
 import type { Host } from './host.ts';
-import { throwIfAborted } from './transport.ts';
 
 export interface RetrierOptions {
   readonly clock: Clock;
@@ -14,6 +14,8 @@ export interface RetrierOptions {
   readonly log: Log;
   readonly signal: AbortSignal | undefined;
 }
+
+const RETRY: RetryPolicy = { attempts: 5, firstMs: 250, maxMs: 30_000, maxRetryAfterMs: 60_000 };
 
 /** A host that has never been reached is probably not there. */
 const ATTEMPTS_UNSEEN = 3;
@@ -58,10 +60,10 @@ export class Retrier {
     const asked = outcome instanceof Answer ? retryAfter(outcome, clock.date()) : undefined;
     const retryable =
       outcome instanceof Answer
-        ? isRetryable(outcome.status) && (asked ?? 0) <= RETRY.maxRetryAfterMs
+        ? isRetryable(outcome.status)
         : outcome.retryable && (host.answered || (outcome.kind !== 'refused' && failed < ATTEMPTS_UNSEEN));
-    if (!retryable || failed >= RETRY.attempts) return false;
-    const pause = Math.max(asked ?? 0, pauseAfter(failed, random));
+    const pause = retryable ? nextPause(failed, random, RETRY, asked) : undefined;
+    if (pause === undefined) return false;
     if (outcome instanceof Answer) {
       await outcome.discard();
       if (outcome.status === 429) host.slowDown();
@@ -78,7 +80,7 @@ export class Retrier {
   /** A pause as after `failed` attempts, for what failed in another way than `again` knows. */
   async rest(failed: number): Promise<void> {
     const { clock, random, signal } = this.#options;
-    await this.#waiting(() => clock.sleep(pauseAfter(failed, random), signal));
+    await this.#waiting(() => clock.sleep(pauseAfter(failed, random, RETRY), signal));
   }
 
   async #waiting(wait: () => Promise<void>): Promise<void> {

@@ -1,7 +1,9 @@
 // One HTTP exchange: no redirects, no credentials, no retries; those are decided above. undici's `request` and not
 // `fetch`, which unzips bodies (digests break) and joins repeated headers. Every wait has a limit.
 import type { Readable } from 'node:stream';
-import { OnlayError } from '../../errors.ts';
+import { throwIfAborted } from '../../base/abort.ts';
+import type { Log } from '../../base/log.ts';
+import { proxyAuthorization, proxyFor } from '../../base/proxy.ts';
 import type { ByteStream } from '../../base/streams.ts';
 import type { Reach } from './address.ts';
 import { Answer } from './answer.ts';
@@ -9,8 +11,6 @@ import { checkLiteral } from './connect.ts';
 import type { ConnectionPool } from './connection-pool.ts';
 import type { Environment } from './environment.ts';
 import { asFailure } from './failure.ts';
-import { proxyAuthorization, proxyFor } from './proxy.ts';
-import type { Log } from '../../base/log.ts';
 
 export type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
@@ -102,15 +102,6 @@ export class Transport {
       throw failure;
     }
   }
-}
-
-/** Throws the reason of `signal` when it is an OnlayError (a time limit), else ABORTED. */
-export function throwIfAborted(signal: AbortSignal | undefined): void {
-  if (!signal?.aborted) return;
-  const reason: unknown = signal.reason;
-  throw reason instanceof OnlayError
-    ? reason
-    : new OnlayError('ABORTED', 'The run was cancelled', { cause: reason });
 }
 
 function joinSignals(signal: AbortSignal | undefined, limitMs: number | undefined): AbortSignal | null {

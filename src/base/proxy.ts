@@ -1,23 +1,33 @@
-// Which proxy a URL is reached through, from http_proxy, https_proxy, all_proxy and no_proxy as Go programs read them (lower case
-// wins, CIDR works, loopback is never proxied); undici's own reading knows no CIDR. Proxy credentials are the URL's user
-// information and go to the proxy only.
+// Which proxy a URL is reached through, from http_proxy, https_proxy, all_proxy and no_proxy as Go programs read them
+// (golang.org/x/net/http/httpproxy): lower case wins, no_proxy may hold CIDR ranges, loopback is never proxied. Proxy
+// credentials are the URL's user information and go to the proxy only.
 import { isIP } from 'node:net';
-import { OnlayError } from '../../errors.ts';
-import { inNetwork, isLoopbackHost, literalAddress } from './address.ts';
+import { OnlayError } from '../errors.ts';
+import { inNetwork, isLoopbackHost, literalAddress } from './ip-address.ts';
 
 type Variables = Readonly<Record<string, string | undefined>>;
 
-/** The proxy for `url`, or undefined for a direct connection. Throws CONFIG_INVALID for a proxy that cannot be used. */
-export function proxyFor(url: URL, env: Variables): URL | undefined {
+const HTTP = ['http', 'https'] as const;
+
+/**
+ * The proxy for `url`, or undefined for a direct connection. Throws CONFIG_INVALID for a proxy whose scheme is not one
+ * of `schemes` or that is no URL.
+ */
+export function proxyFor(url: URL, variables: Variables, schemes: readonly string[] = HTTP): URL | undefined {
   if (isLoopbackHost(url.hostname)) return undefined;
   const name = url.protocol === 'https:' ? 'https_proxy' : 'http_proxy';
-  const value = variable(env, name) || variable(env, 'all_proxy');
-  if (value === '' || bypasses(url, variable(env, 'no_proxy'))) return undefined;
-  const text = /^[a-z][a-z0-9+.-]*:\/\//i.test(value) ? value : `http://${value}`;
-  const proxy = URL.canParse(text) ? new URL(text) : undefined;
-  if (!proxy?.hostname) throw unusable(name, 'it is no URL');
-  if (proxy.protocol !== 'http:' && proxy.protocol !== 'https:')
-    throw unusable(name, `its scheme is ${proxy.protocol.slice(0, -1)}`);
+  const value = variable(variables, name) || variable(variables, 'all_proxy');
+  if (value === '' || bypasses(url, variable(variables, 'no_proxy'))) return undefined;
+  return parseProxy(value, name, schemes);
+}
+
+/** The URL of a proxy, which may be written without a scheme; `where` says where it is written. */
+export function parseProxy(text: string, where: string, schemes: readonly string[] = HTTP): URL {
+  const full = /^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `http://${text}`;
+  const proxy = URL.canParse(full) ? new URL(full) : undefined;
+  if (!proxy?.hostname) throw unusable(where, 'it is no URL');
+  const scheme = proxy.protocol.slice(0, -1);
+  if (!schemes.includes(scheme)) throw unusable(where, `its scheme is ${scheme}`);
   return proxy;
 }
 
@@ -49,7 +59,8 @@ function bypasses(url: URL, noProxy: string): boolean {
       if (entry.includes('/')) return address !== undefined && inNetwork(address, entry);
       const [name, entryPort] = splitPort(entry);
       if (entryPort !== undefined && entryPort !== port) return false;
-      if (address !== undefined) return name === address;
+      // one address can be written in several ways
+      if (address !== undefined) return inNetwork(address, `${name}/${isIP(name) === 6 ? 128 : 32}`);
       // Go: "a.b" is the host and what is below it, ".a.b" only what is below
       const suffix = name.replace(/^\*\./, '.');
       return suffix.startsWith('.') ? host.endsWith(suffix) : host === suffix || host.endsWith(`.${suffix}`);
@@ -64,14 +75,14 @@ function splitPort(entry: string): [name: string, port: string | undefined] {
   return match ? [match[1] ?? '', match[2]] : [entry, undefined];
 }
 
-function variable(env: Variables, name: string): string {
+function variable(variables: Variables, name: string): string {
   // a CGI script gets the client's "Proxy:" header as HTTP_PROXY (httpoxy)
-  const upper = name === 'http_proxy' && env['REQUEST_METHOD'] !== undefined ? undefined : name.toUpperCase();
-  return (env[name] || (upper === undefined ? '' : env[upper]) || '').trim();
+  const mayBeUpper = name !== 'http_proxy' || variables['REQUEST_METHOD'] === undefined;
+  return (variables[name] || (mayBeUpper ? variables[name.toUpperCase()] : '') || '').trim();
 }
 
-function unusable(name: string, why: string): OnlayError {
-  return new OnlayError('CONFIG_INVALID', `Cannot use the proxy of ${name}: ${why}`, {
+function unusable(where: string, why: string): OnlayError {
+  return new OnlayError('CONFIG_INVALID', `Cannot use the proxy of ${where}: ${why}`, {
     hint: 'proxies are written http://[USER:PASSWORD@]HOST:PORT',
   });
 }

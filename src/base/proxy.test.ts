@@ -1,8 +1,8 @@
 // Expectations follow golang.org/x/net/http/httpproxy, which crane, skopeo and docker use.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { OnlayError } from '../../errors.ts';
-import { proxyAuthorization, proxyFor } from './proxy.ts';
+import { OnlayError } from '../errors.ts';
+import { parseProxy, proxyAuthorization, proxyFor } from './proxy.ts';
 
 const chosen = (url: string, env: Record<string, string>): string | undefined =>
   proxyFor(new URL(url), env)?.href;
@@ -14,6 +14,11 @@ test('proxyFor() takes the variable of the scheme, lower case first', () => {
   assert.equal(chosen('http://r.example/', env), 'http://plain:3/');
   assert.equal(chosen('http://r.example/', { https_proxy: 'http://low:1' }), undefined);
   assert.equal(chosen('http://r.example/', { ...env, REQUEST_METHOD: 'GET' }), undefined);
+  assert.equal(
+    chosen('https://r.example/', { http_proxy: 'http://p:1', all_proxy: 'http://all:4' }),
+    'http://all:4/',
+  );
+  assert.equal(chosen('http://r.example/', {}), undefined);
 });
 
 test('no_proxy holds hosts, domains, ports, addresses and networks', () => {
@@ -37,7 +42,11 @@ test('no_proxy holds hosts, domains, ports, addresses and networks', () => {
     ['fd00::/8', 'https://[fd00::5]/', true],
     ['fd00::5', 'https://[fd00::5]/', true],
     ['[fd00::5]:5000', 'https://[fd00::5]:5000/', true],
+    ['fd00:0::5', 'https://[fd00::5]/', true],
+    ['10.0.0.0/8', 'https://10.example/', false],
+    ['10.0.0.0/99, ,', 'https://10.1.2.3/', false],
     ['2.3', 'https://10.1.2.3/', false],
+    ['example', 'https://r.example/', true],
     ['', 'https://r.example/', false],
   ];
   for (const [noProxy, url, bypassed] of rows) {
@@ -59,6 +68,13 @@ test('a proxy that cannot be used is an error, whose message holds no password',
       (error) =>
         error instanceof OnlayError && error.code === 'CONFIG_INVALID' && !error.message.includes('secret'),
     );
+});
+
+test('parseProxy() takes the schemes its caller can use, http where none is written', () => {
+  assert.equal(parseProxy('p.example:3128', 'a test').href, 'http://p.example:3128/');
+  assert.equal(parseProxy('socks5://p.example:1080', 'a test', ['http', 'socks5']).host, 'p.example:1080');
+  assert.throws(() => parseProxy('ftp://p.example', 'a test'), /proxy of a test: its scheme is ftp/);
+  assert.throws(() => parseProxy('http://', 'a test'), /proxy of a test: it is no URL/);
 });
 
 test('proxyAuthorization() decodes user information', () => {
