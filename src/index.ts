@@ -82,7 +82,7 @@ export async function patchImage(options: PatchOptions): Promise<Outcome> {
   requireDestination(destination);
   await using session = await open(options);
   const inputs = await readPlanInputs(planFlags(options), session);
-  await using source = await openSource(options.image, session);
+  await using source = await openSource(options.image, session, destination);
   await using target = await openTarget(destination, source, session);
   const run = await patch({
     ...inputs,

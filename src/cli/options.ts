@@ -17,6 +17,7 @@ export interface TransportFlags {
   readonly insecure?: readonly string[];
   readonly plainHttp?: readonly string[];
   readonly authfile?: string;
+  readonly trustedRealm?: readonly string[];
   readonly cacheDir?: string;
   readonly cache: boolean;
 }
@@ -94,6 +95,12 @@ export function addTransportFlags(command: Command): Command {
     .addOption(list('--insecure <host>', 'do not verify the TLS certificate of this registry, repeatable'))
     .addOption(list('--plain-http <host>', 'reach this registry without TLS, repeatable'))
     .addOption(flag('--authfile <file>', 'credentials file in the format of docker and podman'))
+    .addOption(
+      list(
+        '--trusted-realm <host>',
+        'send credentials to this token server although it is on another domain than its registry, repeatable',
+      ),
+    )
     .addOption(
       flag(
         '--cache-dir <dir>',

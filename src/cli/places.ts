@@ -15,12 +15,15 @@ export interface OpenSource extends PatchSource, AsyncDisposable {
 
 export type OpenTarget = PatchTarget & AsyncDisposable;
 
+/** `destinationFlags`: of a run that will write; one token serves both when that is in the same repository. */
 export async function openSource(
   image: string,
-  session: { readonly stores: StoreOptions },
+  { stores }: { readonly stores: StoreOptions },
+  destinationFlags?: DestinationFlags,
 ): Promise<OpenSource> {
   const target = parseTransport(image);
-  const store = await openStore(target, session.stores, 'read');
+  const access = destinationFlags && staysInRepository(destinationFlags, target) ? 'push' : 'pull';
+  const store = await openStore(target, { ...stores, registry: { ...stores.registry, access } }, 'read');
   return {
     store,
     ...pointOf(target),
@@ -53,7 +56,6 @@ export async function openTarget(
       hint: 'redirect standard output to a file, or pipe it to: docker load',
     });
   await refuseLosing(source, target);
-  // one token for reading and writing when both are in one repository
   const registry = { ...options.registry, access: 'push' as const };
   const store = await openStore(target, { ...options, registry }, 'write');
   return {
@@ -125,6 +127,14 @@ function destination(flags: DestinationFlags, source: Target): Target {
   if (flags.loader !== undefined)
     return { kind: 'daemon', program: flags.loader, image: imageName(flags, source) };
   return pushed(flags, source);
+}
+
+function staysInRepository(flags: DestinationFlags, source: Target): boolean {
+  if (source.kind !== 'registry') return false;
+  const target = destination(flags, source);
+  if (target.kind !== 'registry') return false;
+  const [from, to] = [source.reference, target.reference];
+  return from.domain === to.domain && from.path === to.path;
 }
 
 /** --push: a bare tag moves in the source's repository, anything else is a full reference. */

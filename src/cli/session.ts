@@ -9,6 +9,7 @@ import type { MirrorFetch } from '../mirrors/index.ts';
 import { openLayerCache } from '../patch/layer-cache.ts';
 import type { LayerCache } from '../patch/layer-cache.ts';
 import type { StoreOptions } from '../stores/index.ts';
+import { ConnectionPool } from '../stores/registry/connection-pool.ts';
 import type { RunStreams, Streams } from './main.ts';
 import { parseDuration } from './options.ts';
 import type { OutputFlags, TransportFlags } from './options.ts';
@@ -51,6 +52,7 @@ export async function openSession(
   const cacheDir = flags.cache ? (flags.cacheDir ?? defaultCache(streams.env)) : undefined;
   const { log, progress } = terminal;
   const caFiles = flags.ca ?? [];
+  const pool = new ConnectionPool();
   const fetch = createFetch({
     mirrors: flags.mirror ?? [],
     ...(cacheDir === undefined ? {} : { cacheDir }),
@@ -79,6 +81,15 @@ export async function openSession(
         caFiles,
         insecure: flags.insecure ?? [],
         plainHttp: flags.plainHttp ?? [],
+        trustedRealms: flags.trustedRealm ?? [],
+        pool,
+        onRequest: ({ method, url, status, failure, milliseconds }) =>
+          log.debug('request', {
+            method,
+            url: url.replace(/\?.*/, ''),
+            status: status ?? failure,
+            milliseconds: Math.round(milliseconds),
+          }),
         ...(flags.authfile === undefined ? {} : { authfile: flags.authfile }),
       },
     },
@@ -87,7 +98,7 @@ export async function openSession(
       process.removeListener('SIGINT', interrupt);
       process.removeListener('SIGTERM', interrupt);
       terminal.close();
-      await fetch[Symbol.asyncDispose]();
+      await Promise.all([fetch[Symbol.asyncDispose](), pool[Symbol.asyncDispose]()]);
     },
   };
 }

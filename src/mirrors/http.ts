@@ -68,6 +68,7 @@ export function openHttp(options: HttpOptions): HttpClient {
         at.origin === start.origin ? request : without(request),
       );
       stats.requests++;
+      const started = performance.now();
       const response = await dispatcher.request({
         origin: at.origin,
         path: at.pathname + at.search,
@@ -76,6 +77,12 @@ export function openHttp(options: HttpOptions): HttpClient {
         signal: options.signal ?? null,
       });
       const status = response.statusCode;
+      options.log.debug('request', {
+        method: 'GET',
+        url: at.origin + at.pathname,
+        status,
+        milliseconds: Math.round(performance.now() - started),
+      });
       const location = single(response.headers['location']);
       if (REDIRECTS.includes(status) && location !== undefined) {
         await discard(response.body);

@@ -1,5 +1,5 @@
 // From an image in a store to one read-only tree: layers are read once each, several at a time, or taken from the cache.
-import { OnlayError } from '../errors.ts';
+import { OnlayError, hasCode } from '../errors.ts';
 import { mapConcurrent } from '../base/concurrency.ts';
 import type { Log, Progress } from '../base/log.ts';
 import { digestAlgorithm, digestHex } from '../oci/digest.ts';
@@ -42,18 +42,25 @@ export async function acquireLayers(
       task.done('cached');
       return known;
     }
-    const index = await indexLayer(store.blob(descriptor), {
-      what: `Layer ${descriptor.digest} of ${store.name}`,
-      digest: { algorithm: digestAlgorithm(descriptor.digest), hex: digestHex(descriptor.digest) },
-      size: descriptor.size,
-      diffId: { algorithm: digestAlgorithm(diffId), hex: digestHex(diffId) },
-      captures,
-      inspectors,
-      policy: POLICY,
-      onBytes: (bytes) => {
-        task.advance(bytes);
-        context.onPulled(bytes);
-      },
+    const read = (): Promise<LayerIndex> =>
+      indexLayer(store.blob(descriptor), {
+        what: `Layer ${descriptor.digest} of ${store.name}`,
+        digest: { algorithm: digestAlgorithm(descriptor.digest), hex: digestHex(descriptor.digest) },
+        size: descriptor.size,
+        diffId: { algorithm: digestAlgorithm(diffId), hex: digestHex(diffId) },
+        captures,
+        inspectors,
+        policy: POLICY,
+        onBytes: (bytes) => {
+          task.advance(bytes);
+          context.onPulled(bytes);
+        },
+      });
+    const index = await read().catch((error: unknown) => {
+      if (!hasCode(error, 'DIGEST_MISMATCH', 'SIZE_MISMATCH')) throw error;
+      // damaged on its way, perhaps: the second time counts
+      context.log.debug('reading a layer again', { layer: descriptor.digest, why: error.message });
+      return read();
     });
     task.done();
     await context.cache?.put(descriptor.digest, index);

@@ -40,6 +40,7 @@ export async function pushPatched(
     const task = progress.start(label, descriptor.size);
     const { uploaded } = await target.putBlob(descriptor, {
       open: () => counted(chunks, (bytes) => task.advance(bytes)),
+      fresh: true,
     });
     task.done(uploaded ? undefined : 'already there');
     if (uploaded) onPushed(descriptor.size);

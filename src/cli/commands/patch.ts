@@ -28,7 +28,7 @@ export async function patch(flags: PatchFlags, streams: RunStreams): Promise<num
   if (!flags.dryRun) requireDestination(flags);
   const inputs = await readPlanInputs(flags, session);
   const plans = flags.plan === undefined ? undefined : await readPlans(flags.plan, flags);
-  await using source = await openSource(flags.image, session);
+  await using source = await openSource(flags.image, session, flags.dryRun ? undefined : flags);
   await using target = flags.dryRun ? undefined : await openTarget(flags, source, session);
   await using moved = flags.rebase ? await openMovedBase(source, session) : undefined;
   const { source: image, rebased } = moved ?? { source, rebased: undefined };

@@ -1,4 +1,4 @@
-// Connections, tokens and what is known about hosts: one pool per process, shared by all stores, so that a host is asked
+// Connections, tokens and what is known about hosts: one pool per run, shared by all its stores, so that a host is asked
 // for a token once and keep-alive works from image to image. undici is loaded when the first request is made.
 import type { SecureContext } from 'node:tls';
 import type { Pool } from 'undici';

@@ -1,6 +1,6 @@
 // Registries: the OCI distribution specification 1.1 (https://github.com/opencontainers/distribution-spec) and what
 // registries in use really do.
-export { openRegistry, sharedPool, type RegistryOptions } from './open.ts';
+export { openRegistry, type RegistryOptions } from './open.ts';
 export { login, logout, type LoginOptions, type LogoutOptions } from './login.ts';
 export { ConnectionPool } from './connection-pool.ts';
 export type { Access } from './authorizer.ts';

@@ -40,17 +40,8 @@ export interface RegistryOptions {
   readonly random?: () => number;
   /** Each request as it was sent; without secrets. */
   readonly onRequest?: (event: RequestEvent) => void;
-  /** Connections, tokens, knowledge about hosts. Default: `sharedPool()`. */
+  /** Connections, tokens, knowledge about hosts, shared by the stores of a run. Absent: the store has one of its own. */
   readonly pool?: ConnectionPool;
-}
-
-// The one piece of shared state: two stores of one registry must share tokens and connections without being told to.
-let shared: ConnectionPool | undefined;
-
-/** The pool of this process. Dispose it at the end to close idle connections at once; it opens again when needed. */
-export function sharedPool(): ConnectionPool {
-  shared ??= new ConnectionPool();
-  return shared;
 }
 
 /**
@@ -59,11 +50,14 @@ export function sharedPool(): ConnectionPool {
  */
 export function openRegistry(reference: RegistryReference, options: RegistryOptions): ImageStore {
   const environment = systemEnvironment(options.env);
+  const { pool = new ConnectionPool() } = options;
   return new RegistryStore({
     reference,
     progress: options.progress ?? silentProgress,
-    places: () => openPlaces(reference, options, environment),
-    dispose: async () => {},
+    places: () => openPlaces(reference, { ...options, pool }, environment),
+    dispose: async () => {
+      if (options.pool === undefined) await pool[Symbol.asyncDispose]();
+    },
   });
 }
 
@@ -75,12 +69,15 @@ export function openHost(
 ): RegistryClient {
   const { domain, path } = reference;
   const location: Location = { domain, repository: path, insecure: false, pullFrom: 'all' };
-  return openClient(location, undefined, { reference, options, environment });
+  const { pool = new ConnectionPool() } = options;
+  return openClient(location, undefined, { reference, options: { ...options, pool }, environment });
 }
+
+type PooledOptions = RegistryOptions & { readonly pool: ConnectionPool };
 
 async function openPlaces(
   reference: RegistryReference,
-  options: RegistryOptions,
+  options: PooledOptions,
   environment: Environment,
 ): Promise<Places> {
   const { domain, path } = reference;
@@ -106,10 +103,9 @@ function openClient(
     reference,
     options,
     environment,
-  }: { reference: RegistryReference; options: RegistryOptions; environment: Environment },
+  }: { reference: RegistryReference; options: PooledOptions; environment: Environment },
 ): RegistryClient {
-  const { log, signal, access = 'pull' } = options;
-  const pool = options.pool ?? sharedPool();
+  const { log, pool, signal } = options;
   const apiHost = location.domain === 'docker.io' ? 'registry-1.docker.io' : location.domain;
   const endpoint: Endpoint = {
     apiHost,
@@ -164,7 +160,8 @@ function openClient(
     transport,
     retrier,
     authorizer,
-    access,
+    // nothing is ever written to a mirror
+    access: mirror === undefined ? (options.access ?? 'pull') : 'pull',
     variables: options.env,
     log,
     registry: location.domain,
