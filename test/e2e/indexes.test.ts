@@ -32,7 +32,7 @@ function statuses(run: Run): Record<string, PlatformOutcome['status']> {
 test('every Linux platform is patched in one run, all else stays bit for bit', async () => {
   await using world = await startIndexWorld();
   const index = await putToyIndex(world.store, world, '1');
-  const run = await onlay(['patch', '-i', world.multi, '--push', '--json']);
+  const run = await onlay(`patch -i ${world.multi} --push --json`);
   assert.equal(run.status, 0, run.stderr);
   assert.deepEqual(statuses(run), {
     'linux/amd64': 'patched',
@@ -77,7 +77,7 @@ test('every Linux platform is patched in one run, all else stays bit for bit', a
 test('--platform patches what it names and still writes the whole index', async () => {
   await using world = await startIndexWorld();
   const index = await putToyIndex(world.store, world, '1');
-  const run = await onlay(['patch', '-i', world.multi, '--platform', 'linux/arm64', '--push', '--json']);
+  const run = await onlay(`patch -i ${world.multi} --platform linux/arm64 --push --json`);
   assert.equal(run.status, 0, run.stderr);
   assert.deepEqual(statuses(run), {
     'linux/amd64': 'preserved',
@@ -102,7 +102,7 @@ test('another repository of the registry gets every child, blobs are mounted', a
   await putToyIndex(world.store, world, '1');
   const from = world.registry.requests.length;
   const target = `${world.registry.host}/other/place:patched`;
-  const run = await onlay(['patch', '-i', world.multi, '-t', target, '--push', '--json']);
+  const run = await onlay(`patch -i ${world.multi} -t ${target} --push --json`);
   assert.equal(run.status, 0, run.stderr);
   await using store = registryStore(target);
   await assertSound(store, 'patched');
@@ -117,10 +117,7 @@ test('another registry gets every child, blobs are copied', async () => {
   await putToyIndex(world.store, world, '1');
   await using elsewhere = await startRegistry();
   const target = `${elsewhere.host}/other/place:patched`;
-  const run = await onlay([
-    ...['patch', '-i', world.multi, '-t', target, '--push', '--json'],
-    ...['--platform', 'linux/amd64'],
-  ]);
+  const run = await onlay(`patch -i ${world.multi} -t ${target} --push --json --platform linux/amd64`);
   assert.equal(run.status, 0, run.stderr);
   await using store = registryStore(target);
   await assertSound(store, 'patched');
@@ -143,14 +140,14 @@ test('a platform that fails stops the run; with --ignore-errors it keeps its ori
     '1',
   );
   const from = world.registry.requests.length;
-  const failed = await onlay(['patch', '-i', world.multi, '--push', '--json']);
+  const failed = await onlay(`patch -i ${world.multi} --push --json`);
   assert.equal(failed.status, 4, failed.stderr);
   assert.equal(failed.outcome.error?.code, 'NO_PACKAGE_DATABASE');
   assert.match(failed.stderr, /linux\/arm64/);
   assert.deepEqual(writesOf(world.registry.requests.slice(from)), []);
   assert.equal(failed.outcome.changed, false);
 
-  const run = await onlay(['patch', '-i', world.multi, '--push', '--json', '--ignore-errors']);
+  const run = await onlay(`patch -i ${world.multi} --push --json --ignore-errors`);
   assert.equal(run.status, 0, run.stderr);
   assert.deepEqual(statuses(run), { 'linux/amd64': 'patched', 'linux/arm64': 'failed' });
   assert.equal(run.outcome.image?.platforms[1]?.error?.code, 'NO_PACKAGE_DATABASE');
@@ -158,10 +155,7 @@ test('a platform that fails stops the run; with --ignore-errors it keeps its ori
   const before = parseRaw(index);
   assert.equal(JSON.stringify(after.manifests[1]), JSON.stringify(before.manifests[1]));
 
-  const none = await onlay([
-    ...['patch', '-i', world.multi, '--push', '--json', '--ignore-errors'],
-    ...['--platform', 'linux/arm64'],
-  ]);
+  const none = await onlay(`patch -i ${world.multi} --push --json --ignore-errors --platform linux/arm64`);
   assert.equal(none.status, 4, 'nothing was left to go on with');
 });
 
@@ -180,7 +174,7 @@ test('reports of a folder go to their platforms; a platform without one is prese
   await report('arm64', 'hello', '1.0-1+deb12u1');
   await report('s390x', 'libgreet1', '1.0-1+deb12u1');
   writeFileSync(join(folder, 'other.json'), toyReport([], { diffIds: [`sha256:${'0'.repeat(64)}`] }));
-  const run = await onlay(['patch', '-i', world.multi, '-r', folder, '--push', '--json']);
+  const run = await onlay(`patch -i ${world.multi} -r ${folder} --push --json`);
   assert.equal(run.status, 0, run.stderr);
   assert.deepEqual(
     run.outcome.image?.platforms.map(({ platform, status, packages }) => [
@@ -209,7 +203,7 @@ test('an index without upgrades is left alone', async () => {
   const arm64 = await putToyImage(world.store, NEW, { ...image, architecture: 'arm64' });
   await putIndex(world.store, 'oci', { manifests: [listed(amd64, 'amd64'), listed(arm64, 'arm64')] }, '1');
   const from = world.registry.requests.length;
-  const run = await onlay(['patch', '-i', world.multi, '--push', '--json', '--exit-code-unchanged', '9']);
+  const run = await onlay(`patch -i ${world.multi} --push --json --exit-code-unchanged 9`);
   assert.equal(run.status, 9, run.stderr);
   assert.deepEqual(statuses(run), { 'linux/amd64': 'unchanged', 'linux/arm64': 'unchanged' });
   assert.deepEqual(writesOf(world.registry.requests.slice(from)), []);
@@ -220,7 +214,7 @@ test('one image that is listed for two platforms is patched once', async () => {
   const amd64 = await putToyImage(world.store, OLD, { url: world.mirror.url, key: world.key });
   const twice = [listed(amd64, 'amd64'), listed(amd64, 'amd64', {}, { variant: 'v2' })];
   await putIndex(world.store, 'oci', { manifests: twice }, '1');
-  const run = await onlay(['patch', '-i', world.multi, '--push', '--json']);
+  const run = await onlay(`patch -i ${world.multi} --push --json`);
   assert.equal(run.status, 0, run.stderr);
   assert.deepEqual(statuses(run), { 'linux/amd64': 'patched', 'linux/amd64/v2': 'patched' });
   const { manifests } = await readRaw(world.store, { tag: '1-patched' });
@@ -230,7 +224,7 @@ test('one image that is listed for two platforms is patched once', async () => {
 test("Docker's manifest list stays in Docker's family throughout", async () => {
   await using world = await startIndexWorld();
   await putToyIndex(world.store, world, '1', 'docker');
-  const run = await onlay(['patch', '-i', world.multi, '--push', '--json']);
+  const run = await onlay(`patch -i ${world.multi} --push --json`);
   assert.equal(run.status, 0, run.stderr);
   const seen: string[] = [];
   const visit = async (digest: string): Promise<void> => {
@@ -250,14 +244,13 @@ test("Docker's manifest list stays in Docker's family throughout", async () => {
 test('an image for Windows, and a platform that is not there, are refused by name', async () => {
   await using world = await startIndexWorld();
   const { digests } = await putToyIndex(world.store, world, '1');
-  const windows = await onlay([
-    ...['patch', '-i', `${world.registry.host}/toys/multi@${digests['windows']}`],
-    ...['-t', 'x', '--push', '--json'],
-  ]);
+  const windows = await onlay(
+    `patch -i ${world.registry.host}/toys/multi@${digests['windows']} -t x --push --json`,
+  );
   assert.equal(windows.status, 4);
   assert.equal(windows.outcome.error?.code, 'IMAGE_UNSUPPORTED');
   assert.match(windows.stderr, /windows\/amd64/);
-  const missing = await onlay(['patch', '-i', world.multi, '--platform', 'linux/386', '--push', '--json']);
+  const missing = await onlay(`patch -i ${world.multi} --platform linux/386 --push --json`);
   assert.equal(missing.status, 4);
   assert.equal(missing.outcome.error?.code, 'PLATFORM_NOT_FOUND');
   assert.match(missing.stderr, /hint: it has .*linux\/arm64/);
