@@ -172,3 +172,12 @@ describe('signatures of gpg', { skip: gpg ? false : 'there is no gpg on this mac
     await assert.rejects(readKeyring(Buffer.from(damaged), 'x.asc'), /checksum/);
   });
 });
+
+test('verifyCleartext() takes no quadratic time over long runs of blanks', async () => {
+  const long = `-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\n${' '.repeat(4_000_000)}x\n`;
+  // an hour with /\s+$/; the test runner's own limit is the check
+  await assert.rejects(
+    verifyCleartext({ document: Buffer.from(long), keyrings: [], at: NOW, what: 'a test' }),
+    /signature is missing/,
+  );
+});

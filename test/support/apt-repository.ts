@@ -155,7 +155,7 @@ function indexEntry(
   const file = `${name}_${version.replace(/^\d+:/, '')}_${arch}.deb`;
   const path = `pool/${component}/${name[0]}/${name}/${file}`;
   const deb = item.files ? buildDeb(control, item.files, options) : Buffer.from(`no package: ${file}\n`);
-  if (item.files) put(join(directory, path), deb);
+  put(join(directory, path), deb);
   const entry = {
     ...control,
     Filename: path,

@@ -25,7 +25,7 @@ export function readAuthConf(root: RootView): readonly AuthEntry[] {
 export function parseAuthConf(text: string): readonly AuthEntry[] {
   const entries: { machine: string; username?: string; password?: string }[] = [];
   const words = text
-    .replace(/^\s*#.*$/gm, '')
+    .replace(/^[ \t]*#.*$/gm, '')
     .split(/\s+/)
     .filter((word) => word !== '');
   for (let i = 0; i < words.length; i++) {

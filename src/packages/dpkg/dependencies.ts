@@ -6,7 +6,8 @@ import type { Relation, RelationGroup } from './relations.ts';
 export function dependencyGroups(field: string | undefined): readonly RelationGroup[] {
   if (!field) return [];
   const groups: RelationGroup[] = [];
-  for (const part of field.split(',')) {
+  // one blank for any run of them: RELATION would take quadratic time over long ones
+  for (const part of field.replace(/\s+/g, ' ').split(',')) {
     if (part.trim() === '') continue;
     groups.push(part.split('|').map(readRelation));
   }

@@ -19,13 +19,13 @@ export function scanPackages(bytes: Uint8Array, what: string): PackagesIndex {
   const buffer = view(bytes);
   // most names come once: a number is the offset, an array are several
   const offsets = new Map<string, number | number[]>();
-  let size = 0;
+  const starts: number[] = [];
   for (let start = skipNewlines(buffer, 0); start < buffer.length;) {
     const blank = buffer.indexOf(BLANK_LINE, start);
     const end = blank === -1 ? buffer.length : blank + 1;
     const name = nameAt(buffer, start, end);
     if (name !== undefined) {
-      size++;
+      starts.push(start);
       const known = offsets.get(name);
       if (known === undefined) offsets.set(name, start);
       else if (typeof known === 'number') offsets.set(name, [known, start]);
@@ -33,41 +33,58 @@ export function scanPackages(bytes: Uint8Array, what: string): PackagesIndex {
     }
     start = skipNewlines(buffer, end);
   }
+  let provided: ReadonlyMap<string, readonly number[]> | undefined;
   const stanzaAt = (start: number): Stanza => {
     const blank = buffer.indexOf(BLANK_LINE, start);
     const text = byteString(buffer.subarray(start, blank === -1 ? buffer.length : blank + 1));
     return parseStanza(text, { what, code: 'INDEX_INVALID' });
   };
   return {
-    size,
+    size: starts.length,
     has: (name) => offsets.has(name),
     find(name) {
       const found = offsets.get(name);
       if (found === undefined) return [];
       return (typeof found === 'number' ? [found] : found).map(stanzaAt);
     },
-    providers(name) {
-      const found: Stanza[] = [];
-      for (
-        let at = buffer.indexOf(name, 0, 'latin1');
-        at !== -1;
-        at = buffer.indexOf(name, at + 1, 'latin1')
-      ) {
-        if (!inProvides(buffer, at)) continue;
-        const blank = buffer.lastIndexOf(BLANK_LINE, at);
-        const stanza = stanzaAt(blank === -1 ? skipNewlines(buffer, 0) : skipNewlines(buffer, blank));
-        if (PROVIDED(name).test(stanza.get('Provides') ?? '')) found.push(stanza);
-        const next = buffer.indexOf(BLANK_LINE, at);
-        if (next === -1) break;
-        at = next;
-      }
-      return found;
-    },
+    providers: (name) => ((provided ??= scanProvides(buffer, starts)).get(name) ?? []).map(stanzaAt),
   };
+}
+
+/** Offsets of paragraphs by the names in their Provides fields; 9 000 of them in Debian main. */
+function scanProvides(buffer: Buffer, starts: readonly number[]): Map<string, number[]> {
+  const provided = new Map<string, number[]>();
+  let paragraph = 0;
+  for (let at = buffer.indexOf(PROVIDES, 0); at !== -1; at = buffer.indexOf(PROVIDES, at + 1)) {
+    while (paragraph + 1 < starts.length && (starts[paragraph + 1] as number) <= at) paragraph++;
+    const start = starts[paragraph] as number;
+    for (const item of buffer.latin1Slice(at + PROVIDES.length, endOfField(buffer, at + 1)).split(',')) {
+      const name = /^\s*([^\s:(]+)/.exec(item)?.[1];
+      if (name === undefined) continue;
+      const known = provided.get(name);
+      if (!known) provided.set(name, [start]);
+      else if (known.at(-1) !== start) known.push(start);
+    }
+  }
+  return provided;
+}
+
+/** The newline after the field at `at`: the next line does not continue it. */
+function endOfField(buffer: Buffer, at: number): number {
+  for (
+    let newline = buffer.indexOf(NEWLINE, at);
+    newline !== -1;
+    newline = buffer.indexOf(NEWLINE, newline + 1)
+  ) {
+    const next = buffer[newline + 1];
+    if (next !== 32 && next !== 9) return newline;
+  }
+  return buffer.length;
 }
 
 const NEWLINE = 10;
 const BLANK_LINE: Buffer = Buffer.from('\n\n');
+const PROVIDES: Buffer = Buffer.from('\nProvides:');
 const PACKAGE: Buffer = Buffer.from('Package: ');
 
 function skipNewlines(buffer: Buffer, at: number): number {
@@ -85,16 +102,4 @@ function nameAt(buffer: Buffer, start: number, end: number): string | undefined 
   }
   // fields may come in any order and any case, with any blanks
   return /^package[ \t]*:[ \t]*(\S+)/im.exec(buffer.latin1Slice(start, end))?.[1];
-}
-
-/** True when the line that `at` is in, or the field it continues, is Provides. */
-function inProvides(buffer: Buffer, at: number): boolean {
-  let line = buffer.lastIndexOf(NEWLINE, at) + 1;
-  while (line > 0 && (buffer[line] === 32 || buffer[line] === 9))
-    line = buffer.lastIndexOf(NEWLINE, line - 2) + 1;
-  return /^provides:/i.test(buffer.latin1Slice(line, line + 9));
-}
-
-function PROVIDED(name: string): RegExp {
-  return new RegExp(`(?:^|[\\s,])${name.replace(/[^A-Za-z0-9]/g, '\\$&')}(?:$|[\\s,(:])`);
 }

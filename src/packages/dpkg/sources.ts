@@ -161,12 +161,19 @@ function required(stanza: Stanza, field: string, origin: string): string {
   return value;
 }
 
+const MAX_URI = 2048;
+
 /** Expands a raw source; a sentence says why it cannot be used. */
 function complete(raw: RawSource, root: RootView, architecture: string): Source | string {
   const { options, origin } = raw;
   const substitute = (text: string): string => text.replaceAll('$(ARCH)', architecture);
   const suite = substitute(raw.suite);
   const flat = suite.endsWith('/');
+  if (raw.uri.length > MAX_URI || suite.length > MAX_URI)
+    throw new OnlayError(
+      'CONFIG_INVALID',
+      `Cannot read ${origin}: a URI or suite has more than ${MAX_URI} characters`,
+    );
   const told = `${raw.uri} ${suite} (${origin})`;
   if (flat === raw.components.length > 0)
     throw new OnlayError(
@@ -218,7 +225,7 @@ function mirrorList(text: string): readonly string[] {
   return text
     .split('\n')
     .map((line) => line.replace(/#.*$/, '').trim())
-    .filter((line) => /^https?:\/\//i.test(line))
+    .filter((line) => line.length <= MAX_URI && /^https?:\/\//i.test(line))
     .map((line) => {
       const [uri = '', ...attributes] = line.split(/\s+/);
       const priority = attributes.map((attribute) => /^priority:(\d+)$/.exec(attribute)?.[1]).find(Boolean);
