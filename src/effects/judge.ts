@@ -28,6 +28,16 @@ export interface Judgement {
 
 const SHELL = /^(?:\/usr)?\/bin\/(?:sh|dash|bash|ash|busybox sh)(?:\s+-[a-z]+)*$/;
 
+/**
+ * What following a script may change. Of rpm's scriptlets only what makes accounts is taken over: its own closed list of
+ * effects does the rest, and anything else is told.
+ */
+const MAKES: Readonly<Record<EffectContext['family'], MachineOptions['makes']>> = {
+  dpkg: ['files', 'accounts'],
+  apk: ['files', 'accounts'],
+  rpm: ['accounts'],
+};
+
 export function judgeScript(
   script: ScriptRun,
   context: EffectContext,
@@ -50,7 +60,7 @@ export function judgeScript(
       activated: nothing,
     };
   }
-  const all = follow(script, context, effects, ['files', 'accounts']);
+  const all = follow(script, context, effects, MAKES[context.family]);
   if (!all) return { verdict: verdict('not-run', described(script, [])), activated: nothing };
   const { traces, activated } = all;
   if (traces.open.length === 0) {
