@@ -2,12 +2,13 @@
 // src/main/configure.c: the text on disk, the text the old version shipped and the text the new one ships decide.
 import { hexDigest } from '../../base/hash.ts';
 import type { Draft } from '../../rootfs/draft.ts';
+import { parentOf } from '../../rootfs/path.ts';
 import type { RootNode } from '../../rootfs/root-view.ts';
 import type { ConfigFileOutcome } from '../family.ts';
 import type { Attributes } from './attributes.ts';
 import type { DebEntry } from './deb.ts';
 import type { ConffileRecord } from './status-stanza.ts';
-import type { Transaction } from './transaction.ts';
+import type { Transaction, Unit } from './transaction.ts';
 
 /** Hashes that dpkg records where there is none. */
 export const NEW_CONFFILE = 'newconffile';
@@ -43,25 +44,31 @@ export function decide(input: {
   return recorded === current ? 'install' : 'keep-new-beside';
 }
 
+/** What the database records of a conffile until it is configured. */
+export function unconfigured({ name, recorded, obsolete, removeOnUpgrade }: PendingConffile): ConffileRecord {
+  return { path: name, hash: recorded, obsolete, removeOnUpgrade };
+}
+
 /** Brings one conffile into its configured state; answers what the database records of it. */
 export function configureConffile(
   transaction: Transaction,
   packageName: string,
   conffile: PendingConffile,
 ): ConffileRecord {
-  const { name, recorded, shipped, removeOnUpgrade, obsolete, target } = conffile;
-  const record = { path: name, hash: recorded, obsolete, removeOnUpgrade };
-  if (obsolete || removeOnUpgrade || !shipped) return record;
+  const { shipped, removeOnUpgrade, obsolete, target } = conffile;
+  const record = unconfigured(conffile);
+  if (obsolete || removeOnUpgrade) return record;
   const { draft } = transaction;
   const existing = draft.lookup(target);
-  if (existing && existing.type !== 'file') {
-    // dpkg looks beside the target of a symlink for what it unpacked beside the symlink, and finds nothing
-    const readable = existing.type === 'symlink' && draft.follow(target)?.type !== 'directory';
+  if (!isConffileType(draft, target)) return { ...record, hash: NO_HASH };
+  if (!shipped) return record;
+  if (existing?.type === 'symlink') {
+    // dpkg looks beside the target of the symlink for what it unpacked beside the symlink itself, and finds nothing
     note(transaction, { path: target, package: packageName, action: 'kept' });
-    return readable ? record : { ...record, hash: NO_HASH };
+    return record;
   }
   const current = existing && hashOf(draft, existing, shipped.entry, shipped.hash);
-  const decision = decide({ current, recorded, shipped: shipped.hash });
+  const decision = decide({ current, recorded: conffile.recorded, shipped: shipped.hash });
   if (decision === 'install') {
     place(draft, target, shipped, existing);
     if (existing) note(transaction, { path: target, package: packageName, action: 'replaced' });
@@ -79,27 +86,43 @@ export function configureConffile(
   return { ...record, hash: shipped.hash };
 }
 
+/** False for directories, devices and symlinks to them, or in a circle: dpkg gives up on those. */
+function isConffileType(draft: Draft, target: string): boolean {
+  let path = target;
+  for (let links = 0; links <= MAX_LINKS; links++) {
+    const node = draft.lookup(path);
+    if (node?.type !== 'symlink') return node === undefined || node.type === 'file';
+    path = node.link.startsWith('/') ? node.link : `${parentOf(node.path)}/${node.link}`;
+  }
+  return false;
+}
+
+/** Symlinks dpkg follows to a conffile. */
+const MAX_LINKS = 25;
+
 /**
  * remove-on-upgrade: a conffile that the new version wants gone. Unmodified it is removed, else saved as .dpkg-old.
  */
-export function removeConffile(
-  transaction: Transaction,
-  packageName: string,
-  conffile: PendingConffile,
-): void {
-  const { draft } = transaction;
-  const { target, recorded } = conffile;
-  const node = draft.follow(target);
-  draft.remove(`${target}.dpkg-dist`);
-  if (node?.type !== 'file') return;
-  transaction.removed.add(node.path);
-  if (draft.readable(node.path) && hexDigest('md5', draft.read(node.path) as Uint8Array) === recorded) {
-    draft.remove(node.path);
-    note(transaction, { path: target, package: packageName, action: 'removed' });
+export function removeConffile(transaction: Transaction, unit: Unit, conffile: PendingConffile): void {
+  const { draft, ownership } = transaction;
+  const { name, target, recorded } = conffile;
+  if (!isConffileType(draft, target)) {
+    conffile.recorded = NO_HASH;
     return;
   }
-  moveFile(draft, node, `${node.path}.dpkg-old`);
-  note(transaction, { path: target, package: packageName, action: 'saved', beside: `${node.path}.dpkg-old` });
+  if (ownership.owners(name, unit.id).length > 0) return;
+  const node = draft.follow(target);
+  const path = node?.path ?? draft.resolve(target);
+  draft.remove(`${path}.dpkg-dist`);
+  if (!node) return;
+  transaction.removed.add(path);
+  if (draft.readable(path) && hexDigest('md5', draft.read(path) as Uint8Array) === recorded) {
+    draft.remove(path);
+    note(transaction, { path: target, package: unit.name, action: 'removed' });
+    return;
+  }
+  moveFile(draft, node, `${path}.dpkg-old`);
+  note(transaction, { path: target, package: unit.name, action: 'saved', beside: `${path}.dpkg-old` });
 }
 
 /** MD5 of a file; of one whose content was not kept, what the digests of both texts allow to say. */
@@ -126,12 +149,12 @@ function place(
   });
 }
 
-/** Renames a file whose content was kept. Throws INTERNAL otherwise. */
+/** Renames a symlink, or a file whose content was kept. Throws INTERNAL otherwise. */
 export function moveFile(draft: Draft, node: RootNode, to: string): void {
-  const { type, mode, uid, gid, mtime, xattrs } = node;
-  const content = draft.read(node.path) as Uint8Array;
+  const { type, mode, uid, gid, mtime, link } = node;
+  if (type === 'symlink') draft.put(to, { type, mode, uid, gid, mtime, link });
+  else draft.link(to, node.path);
   draft.remove(node.path);
-  draft.put(to, { type, mode, uid, gid, mtime, xattrs, content });
 }
 
 function note(transaction: Transaction, outcome: ConfigFileOutcome): void {

@@ -8,6 +8,7 @@ import type { InstalledPackage, PlannedPackage } from '../package.ts';
 import { verifyPackage } from '../verified.ts';
 import type { VerifiedPackage } from '../verified.ts';
 import { nativeArchitecture } from './architecture.ts';
+import { auditInstalled, auditStatusD } from './audit.ts';
 import { readDeb } from './deb.ts';
 import type { Deb } from './deb.ts';
 import { InfoFiles } from './info-files.ts';
@@ -20,6 +21,7 @@ import { STATUS, compareRecords, heldReason, isInstalled, readStatus, replayUpda
 import type { StatusRecord } from './status.ts';
 import { readImageRules, readText } from './transaction.ts';
 import { dropUnchanged } from './unchanged.ts';
+import { findRecord } from './units.ts';
 
 /** The database of `root`; undefined if it has none. Throws DATABASE_INVALID. */
 export function openDatabase(input: OpenInput): PackageDatabase | undefined {
@@ -89,11 +91,15 @@ abstract class Database {
     const { planned } = verified;
     const deb = await readDeb(verified.bytes, `package ${planned.name} ${planned.to} from ${planned.url}`);
     checkIdentity(planned, deb);
-    return { planned, scripts: this.scripts(planned, deb), content: new DebContent(this.reduce(deb)) };
+    return {
+      planned,
+      scripts: this.scripts(planned, deb),
+      content: new DebContent(this.reduce(planned, deb)),
+    };
   }
 
   protected abstract scripts(planned: PlannedPackage, deb: Deb): UnpackedPackage['scripts'];
-  protected abstract reduce(deb: Deb): Deb;
+  protected abstract reduce(planned: PlannedPackage, deb: Deb): Deb;
 }
 
 class DpkgDatabase extends Database implements PackageDatabase {
@@ -114,18 +120,28 @@ class DpkgDatabase extends Database implements PackageDatabase {
   }
 
   protected scripts(planned: PlannedPackage, deb: Deb): UnpackedPackage['scripts'] {
-    const old = this.records.find(
-      (record) =>
-        record.name === planned.name &&
-        isInstalled(record) &&
-        (record.arch === planned.arch || record.multiArch !== 'same'),
-    );
+    const old = this.#old(planned);
     const info = new InfoFiles(this.input.root);
     return upgradeScripts(deb.members, old && ((member) => info.read(old, member)));
   }
 
-  protected reduce(deb: Deb): Deb {
-    return dropUnchanged(deb, this.input.root, this.#rules);
+  protected reduce(planned: PlannedPackage, deb: Deb): Deb {
+    const { root } = this.input;
+    const old = this.#old(planned);
+    const list = old && new InfoFiles(root).list(old);
+    const names = list && new Set(list);
+    return dropUnchanged(deb, { root, rules: this.#rules, isOwn: (name) => names?.has(name) ?? false });
+  }
+
+  /** The installed version of what is planned. */
+  #old({ name, arch }: PlannedPackage): StatusRecord | undefined {
+    const record = findRecord(this.records, name, arch);
+    return record && isInstalled(record) ? record : undefined;
+  }
+
+  // eslint-disable-next-line typescript/require-await -- the port is asynchronous
+  async audit(): Promise<readonly string[]> {
+    return auditInstalled(this.input.root, this.records);
   }
 
   async install(input: InstallInput): Promise<Installation> {
@@ -161,8 +177,14 @@ class StatusDDatabase extends Database implements PackageDatabase {
     return [];
   }
 
-  protected reduce(deb: Deb): Deb {
-    return dropUnchanged(deb, this.input.root, readImageRules(this.input.root));
+  protected reduce(_: PlannedPackage, deb: Deb): Deb {
+    const { root } = this.input;
+    return dropUnchanged(deb, { root, rules: readImageRules(root), isOwn: () => true });
+  }
+
+  // eslint-disable-next-line typescript/require-await -- the port is asynchronous
+  async audit(): Promise<readonly string[]> {
+    return auditStatusD(this.input.root, this.#files);
   }
 
   async install(input: InstallInput): Promise<Installation> {

@@ -17,7 +17,7 @@ import { readConffilesMember } from './deb-members.ts';
 import type { ConffileLine } from './deb-members.ts';
 import type { InfoMember } from './info-files.ts';
 
-/** One member of data.tar. */
+/** One member of data.tar, in the order in which dpkg takes them. */
 export interface DebEntry {
   /** As dpkg spells it: "/usr/bin/x", "/." for the root. */
   readonly name: string;
@@ -121,7 +121,7 @@ function readControlMembers(members: readonly TarMember[], what: string): InfoMe
 
 function readEntries(members: readonly TarMember[], what: string): DebEntry[] {
   const names = new Set<string>();
-  return members.map(({ header, content }) => {
+  const entries = members.map(({ header, content }): DebEntry => {
     const path = rootPath(header.path, `an entry of ${what}`);
     const name = path === '' ? '/.' : `/${path}`;
     if (name.includes('\n'))
@@ -154,6 +154,9 @@ function readEntries(members: readonly TarMember[], what: string): DebEntry[] {
       content: header.type === 'file' ? content : undefined,
     };
   });
+  // dpkg puts symlinks off until everything else is there, and lists them last
+  const isLink = ({ type }: DebEntry): boolean => type === 'symlink';
+  return [...entries.filter((entry) => !isLink(entry)), ...entries.filter(isLink)];
 }
 
 function hashConffiles(

@@ -1,12 +1,14 @@
 // The dpkg family: Debian, Ubuntu and what descends from them, distroless images included.
 import type { RootPath } from '../../rootfs/path.ts';
 import type { PackageFamily } from '../family.ts';
+import { auditCaptures } from './audit.ts';
 import { openDatabase } from './database.ts';
 import { compareVersions } from './version.ts';
 
 export const dpkg: PackageFamily = {
   name: 'dpkg',
   captures,
+  auditCaptures,
   // oxlint-disable-next-line typescript/require-await -- the port is asynchronous, so that errors reject
   open: async (input) => openDatabase(input),
   compareVersions,

@@ -1,24 +1,22 @@
 // What dpkg-maintscript-helper would have done, at the two moments it acts: before the new files come (preinst) and after
-// (postinst). Its detours (.dpkg-backup, .dpkg-remove, the staging directory) are not taken; the outcome is the same.
+// they are configured (postinst). Its backups (.dpkg-backup, .dpkg-remove) are not made; the outcome is the same.
 import { hexDigest } from '../../base/hash.ts';
+import type { Draft } from '../../rootfs/draft.ts';
 import type { RootNode } from '../../rootfs/root-view.ts';
-import type { HelperCommand } from './maintscript-helper.ts';
 import { moveFile } from './conffiles.ts';
+import type { HelperCommand } from './maintscript-helper.ts';
 import { removePath } from './transaction.ts';
 import type { Transaction, Unit } from './transaction.ts';
 
-/** What is left to do after unpacking. */
-export interface PreparedHelpers {
-  /** Directories that were replaced by symlinks: what the old version had below them is gone. */
-  readonly replaced: readonly string[];
-}
+type LinkCommand = Extract<HelperCommand, { readonly target: string }>;
 
+/** Directories that wait, empty, to become symlinks. */
 export function beforeUnpack(
   transaction: Transaction,
   unit: Unit,
   commands: readonly HelperCommand[],
-): PreparedHelpers {
-  const replaced: string[] = [];
+): string[] {
+  const staged: string[] = [];
   for (const command of commands) {
     switch (command.command) {
       case 'rm_conffile':
@@ -31,35 +29,29 @@ export function beforeUnpack(
         if (matchesLink(transaction, command)) removePath(transaction, command.path);
         break;
       case 'dir_to_symlink':
-        if (replaceDirectory(transaction, unit, command)) replaced.push(command.path);
+        if (stageDirectory(transaction, unit, command)) staged.push(command.path);
         break;
       default:
         command satisfies never;
     }
   }
-  return { replaced };
+  return staged;
 }
 
-/** mv_conffile, second part: what the administrator changed moves to the new name. */
+/** `staged` is what `beforeUnpack` answered. */
 export function afterConfigure(
   transaction: Transaction,
   unit: Unit,
-  commands: readonly HelperCommand[],
+  { commands, staged }: { readonly commands: readonly HelperCommand[]; readonly staged: readonly string[] },
 ): void {
-  const { draft, conffileOutcomes } = transaction;
   for (const command of commands) {
-    if (command.command !== 'mv_conffile') continue;
-    const old = draft.follow(command.path);
-    if (old?.type !== 'file' || !owns(transaction, unit, command) || !draft.readable(old.path)) continue;
-    const present = draft.lookup(command.to);
-    if (present?.type === 'file') moveFile(draft, present, `${command.to}.dpkg-new`);
-    moveFile(draft, old, command.to);
-    transaction.removed.add(old.path);
-    conffileOutcomes.push({ path: command.to.slice(1), package: unit.name, action: 'kept' });
+    if (command.command === 'mv_conffile') moveConffile(transaction, unit, command);
+    if (command.command === 'dir_to_symlink' && staged.includes(command.path))
+      replaceDirectory(transaction, command);
   }
 }
 
-/** Unmodified, a conffile goes; modified, it is saved as .dpkg-bak or left to `afterConfigure`. */
+/** Unmodified, a conffile goes; modified, it is saved as .dpkg-bak, or left to `moveConffile`. */
 function dropConffile(
   transaction: Transaction,
   unit: Unit,
@@ -91,27 +83,38 @@ function dropConffile(
   }
 }
 
+/** What the administrator changed goes to the new name; what the package brought there is put aside. */
+function moveConffile(
+  transaction: Transaction,
+  unit: Unit,
+  command: Extract<HelperCommand, { readonly to: string }>,
+): void {
+  const { draft, conffileOutcomes } = transaction;
+  const old = draft.lookup(command.path);
+  if (!old || !draft.follow(command.path) || !owns(transaction, unit, command)) return;
+  if (old.type !== 'symlink' && !draft.readable(old.path)) return;
+  const present = draft.lookup(command.to);
+  if (present?.type === 'directory') return;
+  if (present && draft.follow(command.to)) moveFile(draft, present, `${command.to}.dpkg-new`);
+  moveFile(draft, old, command.to);
+  transaction.removed.add(old.path);
+  conffileOutcomes.push({ path: command.to.slice(1), package: unit.name, action: 'kept' });
+}
+
 function owns({ ownership, packages }: Transaction, unit: Unit, { path, owner }: HelperCommand): boolean {
   if (!ownership.list(unit.id)) return true;
   return ownership.owners(path).some((id) => packages.get(id)?.name === owner);
 }
 
-function matchesLink(
-  { draft }: Transaction,
-  { path, target }: Extract<HelperCommand, { target: string }>,
-): boolean {
+function matchesLink({ draft }: Transaction, { path, target }: LinkCommand): boolean {
   const node = draft.lookup(path);
   if (node?.type !== 'symlink') return false;
   const real = draft.follow(path);
   return node.link === target || (real !== undefined && `/${real.path}` === target);
 }
 
-/** The directory gives way to the symlink, unless it holds conffiles or what is not the package's. */
-function replaceDirectory(
-  transaction: Transaction,
-  unit: Unit,
-  { path, target, owner }: Extract<HelperCommand, { target: string }>,
-): boolean {
+/** Empties the directory, unless it holds conffiles or what is not the package's: then it stays a directory. */
+function stageDirectory(transaction: Transaction, unit: Unit, { path, owner }: LinkCommand): boolean {
   const { draft, ownership, packages, warnings, epoch } = transaction;
   const directory = draft.lookup(path);
   if (directory?.type !== 'directory') return false;
@@ -123,18 +126,42 @@ function replaceDirectory(
     (node) => !ids.some((id) => ownership.has(id, spelled(path, directory, node))),
   );
   if (conffile || foreign) {
+    const reason = conffile ? `conffile ${conffile.path}` : `/${foreign?.path}, which is not the package's`;
     warnings.push(
-      `${path} stays a directory, which package ${unit.name} wants as a symlink: it holds ${conffile ? `conffile ${conffile.path}` : `/${foreign?.path}, which is not the package's`}`,
+      `${path} stays a directory, which package ${unit.name} wants as a symlink: it holds ${reason}`,
     );
     return false;
   }
   for (const node of draft.walk(path)) transaction.removed.add(node.path);
   draft.remove(path);
-  transaction.removed.delete(directory.path);
-  draft.put(path, { type: 'symlink', mode: 0o777, uid: 0, gid: 0, mtime: epoch, link: target });
+  draft.put(path, { type: 'directory', mode: 0o755, uid: 0, gid: 0, mtime: epoch });
   return true;
 }
 
-function spelled(path: string, directory: RootNode, node: RootNode): string {
-  return path + node.path.slice(directory.path.length);
+/** The symlink takes the directory's place; what has been unpacked into that goes where it leads. */
+function replaceDirectory({ draft, epoch }: Transaction, { path, target }: LinkCommand): void {
+  const spelling = target.startsWith('/') ? target : `${path.slice(0, path.lastIndexOf('/'))}/${target}`;
+  const destination = draft.follow(spelling)?.path ?? draft.resolve(spelling);
+  for (const name of draft.list(path)) moveTree(draft, `${path}/${name}`, `${destination}/${name}`);
+  draft.remove(path);
+  draft.put(path, { type: 'symlink', mode: 0o777, uid: 0, gid: 0, mtime: epoch, link: target });
+}
+
+/** Everything in the tree is of this run, so its content is there. */
+function moveTree(draft: Draft, from: string, to: string): void {
+  const root = draft.lookup(from) as RootNode;
+  const nodes = [...draft.walk(from)];
+  for (const node of nodes) {
+    const { type, mode, uid, gid, mtime, link, xattrs, devMajor, devMinor } = node;
+    const path = spelled(to, root, node);
+    if (type === 'file') draft.link(path, node.path);
+    else if (type !== 'directory' || draft.follow(path)?.type !== 'directory')
+      draft.put(path, { type, mode, uid, gid, mtime, link, xattrs, devMajor, devMinor });
+  }
+  draft.remove(from);
+}
+
+/** The path of `node`, which is at or below `root`, where `root` is spelled `path`. */
+function spelled(path: string, root: RootNode, node: RootNode): string {
+  return path + node.path.slice(root.path.length);
 }

@@ -51,6 +51,8 @@ export function installPackages(state: DpkgState, input: InstallInput, debs: rea
   }
   const shared = new Map<string, string>();
   for (const [index, unit] of units.entries()) {
+    // dpkg lets even what it has just unpacked disappear, when a package that comes later has all its files
+    if (!transaction.packages.has(unit.id)) continue;
     const conffiles = configureUnit(transaction, unit, unpacked[index] as UnpackedUnit, shared);
     if (unit.old) dropRecord(records, unit.old);
     putRecord(records, installedRecord(unit, conffiles));
@@ -79,9 +81,18 @@ function begin({ records, rules }: DpkgState, { draft, epoch, log }: InstallInpu
   const packages: Transaction['packages'] = new Map();
   for (const record of records) {
     const id = packageId(record);
-    const { name, version, multiArch, stanza } = record;
+    const { name, arch, version, multiArch, stanza } = record;
     const conffiles = parseConffiles(stanza.get('Conffiles') ?? '');
-    packages.set(id, { id, name, version, multiArch, stanza, installed: isInstalled(record), conffiles });
+    packages.set(id, {
+      id,
+      name,
+      arch,
+      version,
+      multiArch,
+      stanza,
+      installed: isInstalled(record),
+      conffiles,
+    });
     if (record.state !== 'not-installed') ownership.replace(id, info.list(record));
   }
   const warnings = rules.unknownOverrides.map(
@@ -109,14 +120,20 @@ function begin({ records, rules }: DpkgState, { draft, epoch, log }: InstallInpu
 function configureUnit(
   transaction: Transaction,
   unit: Unit,
-  { conffiles, obsolete, commands }: UnpackedUnit,
+  { conffiles, obsolete, commands, staged }: UnpackedUnit,
   shared: Map<string, string>,
 ): ConffileRecord[] {
-  const configured = conffiles.map((conffile) => configureOnce(transaction, unit, conffile, shared));
-  const records = [...configured, ...obsolete];
-  (transaction.packages.get(unit.id) as PackageFacts).conffiles = records;
-  afterConfigure(transaction, unit, commands);
-  return records;
+  const { ownership, packages } = transaction;
+  const facts = packages.get(unit.id) as PackageFacts;
+  const configured = conffiles.map((conffile) => {
+    // packages unpacked later may have taken it over
+    const shipped = ownership.has(unit.id, conffile.name) ? conffile.shipped : undefined;
+    const isObsolete = facts.conffiles.some(({ path, obsolete: gone }) => path === conffile.name && gone);
+    return configureOnce(transaction, unit, { ...conffile, shipped, obsolete: isObsolete }, shared);
+  });
+  facts.conffiles = [...configured, ...obsolete];
+  afterConfigure(transaction, unit, { commands, staged });
+  return [...facts.conffiles];
 }
 
 function configureOnce(

@@ -15,15 +15,15 @@ export interface ObsoleteConffile {
   readonly hash: string;
 }
 
-/** Removes what is obsolete; `list` is the old version's, `gone` are directories that were replaced before. */
+/** Removes what is obsolete; `list` is the old version's, `staged` are directories that will become symlinks. */
 export function removeObsolete(
   transaction: Transaction,
   unit: Unit,
   {
     files,
     list,
-    gone,
-  }: { readonly files: UnpackedFiles; readonly list: readonly string[]; readonly gone: readonly string[] },
+    staged,
+  }: { readonly files: UnpackedFiles; readonly list: readonly string[]; readonly staged: readonly string[] },
 ): ObsoleteConffile[] {
   const { draft, ownership, packages, rules, triggers } = transaction;
   const stays = new Set(files.names.filter((name) => !files.filtered.has(name)));
@@ -34,7 +34,7 @@ export function removeObsolete(
   const shipped = new ShippedPaths(transaction, files);
   const obsolete: ObsoleteConffile[] = [];
   for (const name of [...list].reverse()) {
-    if (stays.has(name) || gone.some((path) => name.startsWith(`${path}/`))) continue;
+    if (stays.has(name) || staged.includes(name)) continue;
     const target = rules.diversions.redirect(name, unit.name);
     const isDirectory = draft.follow(target)?.type === 'directory';
     if (isDirectory && (ownership.owners(name, unit.id).length > 0 || isComing(transaction, name))) continue;
@@ -55,7 +55,7 @@ export function removeObsolete(
       else if (conffile?.recorded === NEW_CONFFILE) conffile.recorded = oldHash;
       continue;
     }
-    if (same !== undefined || isNeeded(transaction, unit.id, node.path)) continue;
+    if (same !== undefined || isNeeded(transaction, unit.id, name, node.path)) continue;
     if (isDirectory && !node.path.includes('/')) continue;
     triggers.activatePath(target);
     removePath(transaction, target);
@@ -63,17 +63,19 @@ export function removeObsolete(
   return obsolete;
 }
 
-/** True when a package that is yet to be unpacked ships `name`. */
+/** True when a package that is yet to be unpacked ships the directory `name`. */
 function isComing({ incoming }: Transaction, name: string): boolean {
-  for (const { names } of incoming.values()) if (names.has(name)) return true;
+  for (const { directories } of incoming.values()) if (directories.has(name)) return true;
   return false;
 }
 
-/** True when a package to come, or another package under any spelling, has what really is at `path`. */
-function isNeeded(transaction: Transaction, id: PackageId, path: RootPath): boolean {
-  for (const { paths } of transaction.incoming.values()) if (paths.has(path)) return true;
-  return spellings(transaction, path).some((name) =>
-    transaction.ownership.owners(name, id).some((other) => isOther(transaction, other, id)),
+/** True when a package to come, or another package under another spelling, has what really is at `path`. */
+function isNeeded(transaction: Transaction, id: PackageId, name: string, path: RootPath): boolean {
+  for (const { unchanged } of transaction.incoming.values()) if (unchanged.has(path)) return true;
+  return spellings(transaction, path).some(
+    (other) =>
+      other !== name &&
+      transaction.ownership.owners(other, id).some((owner) => isOther(transaction, owner, id)),
   );
 }
 

@@ -1,12 +1,11 @@
 // Putting one entry of a package where it belongs, as dpkg extracts it (src/main/archives.c). What decides whether it
 // belongs there at all is in unpack.ts and status-d.ts.
-import { OnlayError } from '../../errors.ts';
-import { displayText } from '../../base/bytes.ts';
 import type { Draft } from '../../rootfs/draft.ts';
 import type { RootNode } from '../../rootfs/root-view.ts';
 import { hasAttributes, replacingAttributes, shippedAttributes } from './attributes.ts';
 import type { AttributeRules } from './attributes.ts';
 import type { Deb, DebEntry } from './deb.ts';
+import { conflict } from './transaction.ts';
 
 export interface Placement {
   readonly draft: Draft;
@@ -29,12 +28,17 @@ export function place(
     const home = links.homeOf(name);
     if (home === undefined) {
       // what it is a link to has not been written (excluded, or a conffile): it becomes that itself
-      place(placement, { ...links.source(entry), name }, { target, existing });
+      const source = links.source(entry);
+      const { mode, uid, gid, uname, gname } = entry;
+      place(placement, { ...source, name, mode, uid, gid, uname, gname, mtime }, { target, existing });
       return;
     }
     draft.link(target, home);
-    const override = rules.overrides.get(name);
-    if (override) draft.setAttributes(target, override);
+    // all names share one inode: what the last of them is shipped with counts
+    const source = shippedAttributes(links.source(entry), rules);
+    const { mode, uid, gid } = shippedAttributes(entry, rules);
+    if (mode !== source.mode || uid !== source.uid || gid !== source.gid)
+      draft.setAttributes(target, { mode, uid, gid });
     return;
   }
   if (type === 'file') placeFile(placement, entry, target, existing);
@@ -91,9 +95,9 @@ function placeFile(
   }
   if (existing?.type === 'file' && existing.sha256 === entry.sha256 && hasAttributes(existing, attributes))
     return;
-  throw new OnlayError(
-    'INTERNAL',
-    `Content of ${displayText(target)} was dropped as unchanged, but it has changed`,
+  // what is unchanged belongs to this package alone (unchanged.ts): another has written there under another spelling
+  throw conflict(
+    `Package ${packageName} ships ${target}, which another package of this upgrade has just replaced`,
   );
 }
 

@@ -14,7 +14,7 @@ export function disappearing(transaction: Transaction, unit: Unit, files: Unpack
   const own = packages.get(unit.id) as PackageFacts;
   const shipped = new Set(files.names.filter((name) => !files.filtered.has(name)));
   const candidates = new Set<PackageId>();
-  for (const name of files.placed) for (const id of ownership.owners(name, unit.id)) candidates.add(id);
+  for (const name of shipped) for (const id of ownership.owners(name, unit.id)) candidates.add(id);
   return [...candidates]
     .map((id) => packages.get(id))
     .filter((other) => other !== undefined)

@@ -44,16 +44,26 @@ export interface Unit {
   readonly old: StatusRecord | undefined;
 }
 
-/** What is known of an installed package, as it is at the moment; of one to be installed, as it will be. */
+/** What is known of a version of a package. */
 export interface PackageFacts {
   readonly id: PackageId;
   readonly name: string;
+  readonly arch: string;
   readonly version: string;
   readonly multiArch: MultiArch;
   readonly stanza: Stanza;
   /** Files are there; false for what left only its conffiles. */
   readonly installed: boolean;
   conffiles: readonly ConffileRecord[];
+}
+
+export interface Incoming {
+  /** Of the new version; `packages` has the old one until it is unpacked. */
+  readonly facts: PackageFacts;
+  readonly names: ReadonlySet<string>;
+  readonly directories: ReadonlySet<string>;
+  /** Where files are that will not be written again, because they are there already. */
+  readonly unchanged: ReadonlySet<RootPath>;
 }
 
 export interface Transaction {
@@ -63,11 +73,8 @@ export interface Transaction {
   readonly ownership: Ownership;
   readonly triggers: TriggerInterests;
   readonly packages: Map<PackageId, PackageFacts>;
-  /** Names and real paths that packages yet to be unpacked will ship. */
-  readonly incoming: Map<
-    PackageId,
-    { readonly names: ReadonlySet<string>; readonly paths: ReadonlySet<RootPath> }
-  >;
+  /** What packages yet to be unpacked will ship. */
+  readonly incoming: Map<PackageId, Incoming>;
   /** Packages that will be removed: they lose files without having said that they may be replaced. */
   readonly removing: Set<PackageId>;
   readonly epoch: number;

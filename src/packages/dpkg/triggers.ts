@@ -98,11 +98,8 @@ export class TriggerInterests {
         this.#files.map((interest) => `${interest.path} ${formatPackage(interest)}`),
         epoch,
       );
-    for (const [trigger, interests] of this.#explicit) {
-      const path = `${DIRECTORY}/${trigger}`;
-      if (interests.length === 0) this.#draft.remove(path);
-      else this.#write(path, interests.map(formatPackage), epoch);
-    }
+    for (const [trigger, interests] of this.#explicit)
+      this.#write(`${DIRECTORY}/${trigger}`, interests.map(formatPackage), epoch);
   }
 
   #add(trigger: string, name: string, noAwait: boolean): void {
@@ -136,6 +133,10 @@ export class TriggerInterests {
   }
 
   #write(path: string, lines: readonly string[], epoch: number): void {
+    if (lines.length === 0) {
+      this.#draft.remove(path);
+      return;
+    }
     const content = fromByteString(lines.map((line) => `${line}\n`).join(''));
     this.#draft.put(path, { type: 'file', mode: 0o644, uid: 0, gid: 0, mtime: epoch, content });
   }

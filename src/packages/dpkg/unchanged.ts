@@ -13,13 +13,25 @@ import type { ImageRules } from './transaction.ts';
  * The same package without the content of unchanged files, and with copies of all other content where that lets go of
  * the decoded archive.
  */
-export function dropUnchanged(deb: Deb, root: RootView, rules: ImageRules): Deb {
+export function dropUnchanged(
+  deb: Deb,
+  {
+    root,
+    rules,
+    isOwn,
+  }: {
+    readonly root: RootView;
+    readonly rules: ImageRules;
+    /** True for paths that the installed version has: others may be written by other packages before. */
+    readonly isOwn: (name: string) => boolean;
+  },
+): Deb {
   const kept = keptNames(deb);
   const moved = movedDirectories(deb);
   const entries = deb.entries.map((entry): DebEntry => {
     if (entry.content === undefined || kept.has(entry.name)) return entry;
     if (moved.some((path) => entry.name.startsWith(`${path}/`))) return entry;
-    if (rules.diversions.of(entry.name)) return entry;
+    if (!isOwn(entry.name) || rules.diversions.of(entry.name)) return entry;
     const existing = root.lookup(entry.name);
     if (!existing || !isStable(root, entry, existing) || existing.size !== entry.size) return entry;
     if (!hasAttributes(existing, replacingAttributes(entry, existing, rules.attributes).attributes))

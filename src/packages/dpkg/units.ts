@@ -62,16 +62,20 @@ export function checkLockStep(
 
 /** What will come is known before anything is unpacked: nothing that comes is removed, or refused because of what goes. */
 export function announce(
-  { packages, incoming, draft }: Transaction,
-  { id, name, version, multiArch, deb }: Unit,
+  { packages, incoming, rules, draft }: Transaction,
+  { id, name, arch, version, multiArch, deb }: Unit,
 ): void {
   const conffiles = packages.get(id)?.conffiles ?? [];
-  packages.set(id, { id, name, version, multiArch, stanza: deb.control, installed: true, conffiles });
+  const wanted = deb.entries.filter((entry) => !rules.filter.skips(entry.name, entry.type));
+  const directories = wanted.filter(
+    ({ name: path, type }) => type === 'directory' && !rules.diversions.of(path),
+  );
+  const unchanged = wanted.filter(({ type, content }) => type === 'file' && content === undefined);
   incoming.set(id, {
+    facts: { id, name, arch, version, multiArch, stanza: deb.control, installed: true, conffiles },
     names: new Set(deb.entries.map((entry) => entry.name)),
-    paths: new Set(
-      deb.entries.filter(({ type }) => type !== 'directory').map((entry) => draft.resolve(entry.name)),
-    ),
+    directories: new Set(directories.map((entry) => entry.name)),
+    unchanged: new Set(unchanged.map((entry) => draft.resolve(entry.name))),
   });
 }
 

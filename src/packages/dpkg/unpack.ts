@@ -87,9 +87,9 @@ export function unpackFiles(transaction: Transaction, unit: Unit): UnpackedFiles
 }
 
 /** The hash of a conffile that the package, or else another that has the path, recorded. */
-function recordedHash({ ownership, packages }: Transaction, unit: Unit, name: string): string {
+function recordedHash({ info, ownership, packages }: Transaction, unit: Unit, name: string): string {
   // without lists nothing says who has a path: the package's own record counts
-  const owners = ownership.list(unit.id) ? ownership.owners(name) : [unit.id];
+  const owners = info.exists ? ownership.owners(name) : [unit.id];
   let recorded: string | undefined;
   for (const id of owners) {
     const hash = packages.get(id)?.conffiles.find((conffile) => conffile.path === name)?.hash;
@@ -117,9 +117,10 @@ function belongsToOther(
   for (const id of ownership.owners(name, unit.id)) {
     const other = packages.get(id);
     if (!other?.installed || transaction.removing.has(id)) continue;
-    // what is to be upgraded as well counts with what it will ship
+    // what is to be upgraded as well counts with what it will have: files it ships and conffiles it leaves behind
     const coming = incoming.get(id);
-    if (coming && !coming.names.has(name)) continue;
+    const conffile = other.conffiles.find(({ path }) => path === name);
+    if (coming && !conffile && !coming.names.has(name)) continue;
     if (sharesFiles(own, other)) {
       // until both are at one version the files of the other may differ
       if (!coming && other.version === unit.version) refuseDifferentShared(unit, entry, existing);
@@ -128,11 +129,12 @@ function belongsToOther(
     const diversion = rules.diversions.of(name);
     if (diversion && (diversion.owner === other.name || diversion.owner === unit.name)) continue;
     if (!existing && entry.type === 'directory') continue;
-    const isObsolete = other.conffiles.some((conffile) => conffile.path === name && conffile.obsolete);
-    const isConffile = unit.deb.conffiles.some((line) => line.path === name);
-    if (isObsolete && isConffile && existing?.type === 'file') continue;
-    if (replaces(own, other)) continue;
-    if (!replaces(other, own))
+    const becomesConffile =
+      unit.deb.conffiles.some((line) => line.path === name) && existing?.type === 'file';
+    if (conffile?.obsolete && becomesConffile) continue;
+    const versions = coming ? [other, coming.facts] : [other];
+    if (versions.some((facts) => replaces(own, facts))) continue;
+    if (!versions.some((facts) => replaces(facts, own)))
       throw conflict(
         `Package ${unit.name} ${unit.version} ships ${name}, which is also in package ${other.name} ${other.version}`,
         'dpkg refuses this upgrade as well; leave one of the two packages out',

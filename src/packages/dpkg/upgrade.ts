@@ -1,6 +1,6 @@
 // Unpacking one package over its old version: files, obsolete files, lists, triggers and info/, in dpkg's order
 // (process_archive of src/main/unpack.c).
-import { removeConffile } from './conffiles.ts';
+import { removeConffile, unconfigured } from './conffiles.ts';
 import type { PendingConffile } from './conffiles.ts';
 import { formatMd5sums } from './deb-members.ts';
 import { beforeUnpack } from './helper-effects.ts';
@@ -16,7 +16,7 @@ import type { ConffileRecord } from './status-stanza.ts';
 import { dropRecord } from './status.ts';
 import type { StatusRecord } from './status.ts';
 import { disappearing, takeFromOthers } from './take-over.ts';
-import type { PackageFacts, Transaction, Unit } from './transaction.ts';
+import type { Incoming, PackageFacts, Transaction, Unit } from './transaction.ts';
 import { readTriggersMember } from './triggers.ts';
 import { unpackFiles } from './unpack.ts';
 import type { UnpackedFiles } from './unpack.ts';
@@ -28,29 +28,30 @@ export interface UnpackedUnit {
   readonly obsolete: readonly ConffileRecord[];
   /** dpkg-maintscript-helper commands of the postinst. */
   readonly commands: readonly HelperCommand[];
+  /** Directories that become symlinks then. */
+  readonly staged: readonly string[];
   /** Packages that lost files to this one. */
   readonly losers: ReadonlySet<PackageId>;
 }
 
 /** `records` lose what disappears. */
 export function unpackUnit(transaction: Transaction, unit: Unit, records: StatusRecord[]): UnpackedUnit {
-  const { draft, info, ownership, triggers, conffileOutcomes } = transaction;
+  const { draft, info, ownership, packages, triggers, conffileOutcomes } = transaction;
   const { name, old } = unit;
   const oldTriggers = readTriggersMember((old && info.text(old, 'triggers')) ?? '', name);
   const newTriggers = readTriggersMember(memberText(unit, 'triggers'), name);
   triggers.activate(oldTriggers);
   triggers.activate(newTriggers);
-  const { replaced } = beforeUnpack(transaction, unit, commandsOf(unit, 'preinst'));
+  const staged = beforeUnpack(transaction, unit, commandsOf(unit, 'preinst'));
 
-  transaction.incoming.delete(unit.id);
+  arrive(transaction, unit);
   const files = unpackFiles(transaction, unit);
   for (const conffile of files.conffiles)
-    if (conffile.removeOnUpgrade && ownership.owners(conffile.name, unit.id).length === 0)
-      removeConffile(transaction, name, conffile);
+    if (conffile.removeOnUpgrade) removeConffile(transaction, unit, conffile);
   const obsolete = removeObsolete(transaction, unit, {
     files,
     list: oldList(transaction, unit),
-    gone: replaced,
+    staged,
   });
   for (const conffile of obsolete) {
     files.names.push(conffile.name);
@@ -61,17 +62,28 @@ export function unpackUnit(transaction: Transaction, unit: Unit, records: Status
   writeInfo(draft, info, { old, owner: unit, members: infoMembers(transaction, unit, files) });
   for (const gone of disappearing(transaction, unit, files)) disappear(transaction, unit, gone, records);
   ownership.replace(unit.id, files.names);
+  const left = obsolete.map(({ name: path, hash }) => ({
+    path,
+    hash,
+    obsolete: true,
+    removeOnUpgrade: false,
+  }));
+  const pending = files.conffiles.map((conffile) => unconfigured(conffile));
+  (packages.get(unit.id) as PackageFacts).conffiles = [...pending, ...left];
   return {
     conffiles: files.conffiles,
-    obsolete: obsolete.map((conffile) => ({
-      path: conffile.name,
-      hash: conffile.hash,
-      obsolete: true,
-      removeOnUpgrade: false,
-    })),
+    obsolete: left,
     commands: commandsOf(unit, 'postinst'),
+    staged,
     losers: takeFromOthers(transaction, unit, files),
   };
+}
+
+/** From here on the package counts as the new version, with the conffiles it had. */
+function arrive({ packages, incoming }: Transaction, { id }: Unit): void {
+  const { facts } = incoming.get(id) as Incoming;
+  packages.set(id, { ...facts, conffiles: packages.get(id)?.conffiles ?? [] });
+  incoming.delete(id);
 }
 
 /** What the old version had; without a list its conffiles are all that is known. */
@@ -104,14 +116,13 @@ function infoMembers(
 
 function disappear(transaction: Transaction, unit: Unit, gone: PackageFacts, records: StatusRecord[]): void {
   const { info, draft, ownership, packages, scripts, warnings } = transaction;
-  const record = records.find((candidate) => packageId(candidate) === gone.id);
-  if (!record) return;
-  const script = packageScript('postrm', info.read(record, 'postrm'));
+  const script = packageScript('postrm', info.read(gone, 'postrm'));
   if (script) scripts.push({ package: gone.name, script });
-  removeInfo(draft, info, record, () => true);
+  removeInfo(draft, info, gone, () => true);
   ownership.replace(gone.id, undefined);
   packages.delete(gone.id);
-  dropRecord(records, record);
+  const record = records.find((candidate) => packageId(candidate) === gone.id);
+  if (record) dropRecord(records, record);
   warnings.push(
     `Package ${gone.name} ${gone.version} is gone: ${unit.name} ${unit.version} has replaced all its files`,
   );
