@@ -13,6 +13,8 @@ export interface PackageFamily {
   readonly name: FamilyName;
   /** Files whose content must be kept while layers are indexed: the database, its configuration, keys, conffiles. */
   captures(path: RootPath, size: number): boolean;
+  /** What `audit` reads besides those. */
+  auditCaptures?(path: RootPath, size: number): boolean;
   /**
    * The package database of an image, or undefined when there is none of this family. Throws DATABASE_INVALID.
    * `imageArch` is the image's OCI architecture ("amd64"), for databases that do not say.
@@ -45,7 +47,8 @@ export interface PackageDatabase {
   unpack(verified: VerifiedPackage): Promise<UnpackedPackage>;
   /**
    * Holds the records against the files of the image: one line for each file that is missing or has other content than
-   * recorded, configuration files aside.
+   * recorded, configuration files aside. Layers must have been read for it: `auditCaptures`, and digests of contents as
+   * facts (rootfs/content-digests.ts).
    */
   audit?(): Promise<readonly string[]>;
   /** Writes files, removals and database into `draft`. Order of `packages` does not matter. */

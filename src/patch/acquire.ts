@@ -9,9 +9,9 @@ import type { Descriptor } from '../oci/manifest.ts';
 import { layerType } from '../oci/media-types.ts';
 import { effects } from '../effects/index.ts';
 import { families } from '../packages/index.ts';
+import { contentDigests } from '../rootfs/content-digests.ts';
 import { indexLayer } from '../rootfs/layer-index.ts';
-import type { LayerIndex } from '../rootfs/layer-index.ts';
-import type { RootPath } from '../rootfs/path.ts';
+import type { IndexLayerOptions, LayerIndex } from '../rootfs/layer-index.ts';
 import type { LayerCache } from './layer-cache.ts';
 
 export interface AcquireContext {
@@ -22,6 +22,8 @@ export interface AcquireContext {
   /** Layers read at the same time. */
   readonly concurrency: number;
   readonly onPulled: (bytes: number) => void;
+  /** Keep what `PackageDatabase.audit` needs, too. */
+  readonly audit?: boolean;
 }
 
 /** Names what is kept of each layer; a cached index of another policy is not used. Raise it when captures change. */
@@ -35,9 +37,10 @@ export async function acquireLayers(
   return mapConcurrent(layers, context.concurrency, async ({ descriptor, diffId }, number) => {
     context.signal?.throwIfAborted();
     refuseUnreadable(descriptor, store.name);
+    const wanted = context.audit ? AUDITING : PATCHING;
     const label = `layer ${number + 1}/${layers.length}`;
     const task = context.progress.start(label, descriptor.size);
-    const known = await context.cache?.get(descriptor.digest, POLICY);
+    const known = await context.cache?.get(descriptor.digest, wanted.policy);
     if (known && known.diffId.hex === digestHex(diffId)) {
       task.done('cached');
       return known;
@@ -48,9 +51,7 @@ export async function acquireLayers(
         digest: { algorithm: digestAlgorithm(descriptor.digest), hex: digestHex(descriptor.digest) },
         size: descriptor.size,
         diffId: { algorithm: digestAlgorithm(diffId), hex: digestHex(diffId) },
-        captures,
-        inspectors,
-        policy: POLICY,
+        ...wanted,
         onBytes: (bytes) => {
           task.advance(bytes);
           context.onPulled(bytes);
@@ -68,14 +69,22 @@ export async function acquireLayers(
   });
 }
 
-const inspectors = effects.flatMap((effect) => effect.inspectors ?? []);
+type Kept = Pick<IndexLayerOptions, 'captures' | 'inspectors'> & { readonly policy: string };
 
-function captures(path: RootPath, size: number): boolean {
-  return (
+const PATCHING: Kept = {
+  captures: (path, size) =>
     families.some((family) => family.captures(path, size)) ||
-    effects.some((effect) => effect.captures?.(path, size) ?? false)
-  );
-}
+    effects.some((effect) => effect.captures?.(path, size) ?? false),
+  inspectors: effects.flatMap((effect) => effect.inspectors ?? []),
+  policy: POLICY,
+};
+
+const AUDITING: Kept = {
+  captures: (path, size) =>
+    PATCHING.captures(path, size) || families.some((family) => family.auditCaptures?.(path, size) ?? false),
+  inspectors: [...PATCHING.inspectors, contentDigests],
+  policy: `${POLICY}-audit`,
+};
 
 /** A layer that cannot be read may hide the package database or a symlink, so the result could not be right. */
 function refuseUnreadable({ mediaType, digest }: Descriptor, store: string): void {
