@@ -21,7 +21,7 @@ function listing(header: TarHeader): string {
     block: 'b',
     fifo: 'p',
   };
-  const bits = [...'rwxrwxrwx'].map((letter, at) => (header.mode & (0o400 >> at) ? letter : '-'));
+  const bits = 'rwxrwxrwx'.split('').map((letter, at) => (header.mode & (0o400 >> at) ? letter : '-'));
   for (const [bit, at, letter] of [
     [0o4000, 2, 's'],
     [0o2000, 5, 's'],

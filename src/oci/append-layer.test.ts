@@ -4,7 +4,7 @@ import { documentOf, layerOf, putBytes, putImage, type ImageSpec } from '../../t
 import { MemoryStore } from '../../test/support/memory-store.ts';
 import { appendLayer, type AppendedImage, type LayerNote, type NewLayer } from './append-layer.ts';
 import { parseConfig } from './config.ts';
-import { digestOf, type Digest } from './digest.ts';
+import { digestOf } from './digest.ts';
 import { readImage, type Image } from './image.ts';
 import { findPatchLayer, pointAt, withoutPatchLayer } from './lineage.ts';
 import { serialize, type JsonObject } from './manifest.ts';
@@ -242,7 +242,7 @@ test('settings changed on top of our layer survive its removal', async () => {
 
 test('our layer on other layers than it was made for is not taken off', async () => {
   const { image } = appendLayer(await imageOf(), patch, note);
-  const other = digestOf(Buffer.from('other base')) as Digest;
+  const other = digestOf(Buffer.from('other base'));
   const raw = { ...image.config.raw, rootfs: { type: 'layers', diff_ids: [other, other, patch.diffId] } };
   const store = new MemoryStore();
   const config = await putBytes(store, image.manifest.config.mediaType, serialize(raw));

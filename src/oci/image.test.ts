@@ -58,7 +58,7 @@ test('readImage() chooses from an index, through nested ones, past attestations'
     [1, 2],
   );
   assert.deepEqual(images[0]?.platform, { os: 'linux', architecture: 'amd64' }, 'asked of the config');
-  assert.equal((await readIndexImage(store, images[0]!)).layers.length, 1);
+  assert.equal((await readIndexImage(store, images[0])).layers.length, 1);
   await assert.rejects(readImage(store, outer), (error) => {
     assert.ok(error instanceof OnlayError && error.code === 'PLATFORM_NOT_FOUND');
     assert.match(error.hint ?? '', /linux\/amd64, linux\/arm\/v6/);

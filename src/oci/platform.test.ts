@@ -25,7 +25,7 @@ function indexOf(...children: readonly (string | JsonObject)[]): ImageIndex {
   }));
   const parsed = parseDocument(documentOf(OCI_INDEX, { schemaVersion: 2, mediaType: OCI_INDEX, manifests }));
   assert.equal(parsed.kind, 'index');
-  return parsed as ImageIndex;
+  return parsed;
 }
 function platformObject(text: string): JsonObject {
   const [os, architecture, variant] = text.split('/');

@@ -52,10 +52,10 @@ export function openLayerCache(cacheDir: string, log: Log): LayerCache {
 
 async function evict(directory: string): Promise<void> {
   const records = await Promise.all(
-    (await readdir(directory)).map(async (name) => ({
-      name,
-      ...(await stat(join(directory, name)).catch(() => ({ size: 0, mtimeMs: 0 }))),
-    })),
+    (await readdir(directory)).map(async (name) => {
+      const { size, mtimeMs } = await stat(join(directory, name)).catch(() => ({ size: 0, mtimeMs: 0 }));
+      return { name, size, mtimeMs };
+    }),
   );
   let total = records.reduce((sum, { size }) => sum + size, 0);
   for (const { name, size } of records.sort((a, b) => a.mtimeMs - b.mtimeMs)) {

@@ -10,7 +10,6 @@ import type { RegistryOptions } from './registry/index.ts';
 import type { Target } from './target.ts';
 
 export { formatTarget, nameOf, parseTransport, pointOf, type Target } from './target.ts';
-export { openLayout, type LayoutOptions } from './layout/index.ts';
 export type { RegistryOptions } from './registry/index.ts';
 
 export interface StoreOptions {

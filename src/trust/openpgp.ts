@@ -221,7 +221,7 @@ type Key = PublicKey | Subkey;
 function signingKeyOf(key: PublicKey, keyId: string): Key {
   const part = key.getKeys().find((part) => part.getKeyID().toHex() === keyId.toLowerCase());
   if (!part) throw new OnlayError('INTERNAL', `Key ${keyId} is not in the certificate it was found in`);
-  return part as Key;
+  return part;
 }
 
 function rsaNumbers(part: Key): { n: Uint8Array; e: Uint8Array } {

@@ -102,7 +102,7 @@ test('version 3 signatures are refused where they are not expected, with SHA-1, 
     ]);
     return Buffer.concat([Buffer.from([0x89, body.length >> 8, body.length & 255]), body]);
   };
-  const keyrings = [await readKeyring(publicKey.write() as Uint8Array, 'v3.gpg')];
+  const keyrings = [await readKeyring(publicKey.write(), 'v3.gpg')];
   const check = (signature: Buffer, allowV3 = true): ReturnType<typeof verifyDetached> =>
     verifyDetached({ data, signature, keyrings, at: NOW + 1000, what: 'a test', allowV3 });
   assert.equal((await check(make('sha256', 8))).fingerprint, publicKey.getFingerprint().toUpperCase());
