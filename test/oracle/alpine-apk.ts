@@ -3,21 +3,12 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
+import { sharedFolder } from '../support/project.ts';
+import { plainFile } from '../support/apks.ts';
 
 const ROOTFS = 'data/alpine/alpine-minirootfs-3.20.3-x86_64.tar.gz';
-
-/** The directory `shared` beside the project's root, or undefined. */
-export function sharedDirectory(): string | undefined {
-  let folder = import.meta.dirname;
-  while (!existsSync(join(folder, 'tsconfig.json'))) {
-    if (dirname(folder) === folder) return undefined;
-    folder = dirname(folder);
-  }
-  const shared = join(folder, '..', 'shared');
-  return existsSync(shared) ? shared : undefined;
-}
 
 export const NO_APK = 'no apk: ../shared/data/alpine or an x86_64 machine is missing';
 
@@ -27,7 +18,7 @@ export class RealApk implements Disposable {
 
   /** undefined where the real apk is not at hand. */
   static open(): RealApk | undefined {
-    const shared = sharedDirectory();
+    const shared = sharedFolder();
     const archive = shared && join(shared, ROOTFS);
     if (process.arch !== 'x64' || process.platform !== 'linux' || !archive || !existsSync(archive))
       return undefined;
@@ -60,7 +51,7 @@ export class RealApk implements Disposable {
       mkdirSync(join(folder, 'x86_64'), { recursive: true });
       writeFileSync(
         join(folder, 'x86_64/APKINDEX.tar.gz'),
-        gzipSync(plainTar('APKINDEX', index), { level: 1 }),
+        gzipSync(plainFile('APKINDEX', Buffer.from(index, 'latin1')), { level: 1 }),
       );
       return `${tag === '' ? '' : `@${tag} `}${folder}\n`;
     });
@@ -68,19 +59,28 @@ export class RealApk implements Disposable {
     return root;
   }
 
+  /** A new empty folder that goes with this. */
+  folder(): string {
+    const folder = join(this.#folder, `folder${this.#roots++}`);
+    mkdirSync(folder);
+    return folder;
+  }
+
   run(root: string, ...args: readonly string[]): { readonly status: number; readonly output: string } {
+    return this.runWith(join(root, 'list'), root, ...args);
+  }
+
+  /** With this file of repositories. */
+  runWith(
+    list: string,
+    root: string,
+    ...args: readonly string[]
+  ): { readonly status: number; readonly output: string } {
     const apk = [
       join(this.#folder, 'lib/ld-musl-x86_64.so.1'),
       ...['--library-path', join(this.#folder, 'lib'), join(this.#folder, 'sbin/apk')],
-      ...[
-        '--root',
-        root,
-        '--allow-untrusted',
-        '--no-cache',
-        '--no-network',
-        '--repositories-file',
-        join(root, 'list'),
-      ],
+      ...['--root', root, '--arch', 'x86_64', '--allow-untrusted', '--no-cache', '--no-network'],
+      ...['--repositories-file', list],
     ];
     const result = spawnSync(apk[0] as string, [...apk.slice(1), ...args], {
       encoding: 'latin1',
@@ -88,19 +88,4 @@ export class RealApk implements Disposable {
     });
     return { status: result.status ?? -1, output: result.stdout + result.stderr };
   }
-}
-
-/** A tar archive of one file. */
-function plainTar(name: string, text: string): Buffer {
-  const body = Buffer.from(text, 'latin1');
-  const header = Buffer.alloc(512);
-  header.write(name);
-  header.write(
-    `0000644\0${'0000000\0'.repeat(2)}${body.length.toString(8).padStart(11, '0')}\0${'0'.repeat(11)}\0        0`,
-    100,
-  );
-  header.write('ustar\0' + '00', 257);
-  const sum = header.reduce((total, byte) => total + byte, 0);
-  header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148);
-  return Buffer.concat([header, body, Buffer.alloc(((512 - (body.length % 512)) % 512) + 1024)]);
 }

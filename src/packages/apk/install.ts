@@ -11,7 +11,6 @@ import { Ledger } from './ledger.ts';
 import type { LedgerRecord } from './ledger.ts';
 import { readProtectedPaths } from './protected.ts';
 import { isEmptyPackage, newRecord, triggerPatterns } from './records.ts';
-import { removeEmptyDirectories, removeFiles } from './remove-files.ts';
 import { SCRIPT_KINDS, writeScriptsTar } from './scripts-tar.ts';
 import type { ScriptsTar, StoredScript } from './scripts-tar.ts';
 import type { Transaction } from './transaction.ts';
@@ -19,7 +18,7 @@ import { isWatched, writeTriggers } from './triggers.ts';
 import type { TriggerLine } from './triggers.ts';
 import { toPackageScript } from './unpack.ts';
 import type { ApkContent } from './unpack.ts';
-import { upgradePackage } from './upgrade.ts';
+import { removePackage, upgradePackage } from './upgrade.ts';
 import { compareVersions } from './version.ts';
 
 /** What is in the image's database directory. */
@@ -41,8 +40,7 @@ export function installPackages(database: StoredDatabase, input: InstallInput): 
     ledger,
     protectedPaths: readProtectedPaths(draft),
     epoch,
-    directoriesBefore: ledger.directories(),
-    managed: new Set(),
+    managed: new Map(),
     touched: new Set(),
     conffiles: [],
     removed: [],
@@ -58,8 +56,7 @@ export function installPackages(database: StoredDatabase, input: InstallInput): 
     for (const script of scripts.get(checksumOf(record)) ?? [])
       if (script.kind.endsWith('-deinstall'))
         departed.push({ package: name, script: toPackageScript(script) });
-    removeFiles(transaction, record, new Set());
-    ledger.drop(record);
+    removePackage(transaction, record);
   }
   const incoming = [...input.packages].sort(
     (a, b) => orderOf(a) - orderOf(b) || compareBytes(a.planned.name, b.planned.name),
@@ -89,7 +86,6 @@ export function installPackages(database: StoredDatabase, input: InstallInput): 
     const patterns = isEmptyPackage(info) ? [] : triggerPatterns(info);
     if (patterns.length > 0) triggers.set(checksum, { checksum, patterns });
   }
-  removeEmptyDirectories(transaction);
   applyDirectoryOwners(transaction);
   const records = [...ledger.records()];
   const remaining = new Set(records.map(checksumOf));
@@ -169,7 +165,7 @@ function firedTriggers(
 ): Installation['scripts'] {
   const names = new Map([...ledger.records()].map((record) => [checksumOf(record), record.name]));
   const fresh = new Set(incoming.map(({ planned }) => planned.name));
-  const all = [...ledger.directories().keys()];
+  const all = [...ledger.directories()];
   return lines.flatMap((line) => {
     const name = names.get(normalChecksum(line.checksum)) ?? '';
     const directories = fresh.has(name) ? all : [...touched];

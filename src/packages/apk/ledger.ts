@@ -21,6 +21,7 @@ export class Ledger {
   /** In database order; new records at the end. */
   readonly #records = new Map<string, LedgerRecord>();
   readonly #fileOwners = new Map<RootPath, LedgerRecord>();
+  readonly #directoryOwners = new Map<RootPath, Set<LedgerDirectory>>();
 
   constructor(records: readonly InstalledRecord[]) {
     for (const record of records) {
@@ -55,14 +56,23 @@ export class Ledger {
   add(record: LedgerRecord): void {
     this.#records.delete(record.name);
     this.#records.set(record.name, record);
-    for (const directory of record.directories.values())
+    for (const directory of record.directories.values()) {
+      const owners = this.#directoryOwners.get(directory.path);
+      if (owners) owners.add(directory);
+      else this.#directoryOwners.set(directory.path, new Set([directory]));
       for (const name of directory.files.keys()) this.#fileOwners.set(joinPath(directory.path, name), record);
+    }
   }
 
   drop(record: LedgerRecord): void {
     if (this.#records.get(record.name) === record) this.#records.delete(record.name);
     for (const path of filesOf(record))
       if (this.#fileOwners.get(path) === record) this.#fileOwners.delete(path);
+    for (const directory of record.directories.values()) {
+      const owners = this.#directoryOwners.get(directory.path);
+      owners?.delete(directory);
+      if (owners?.size === 0) this.#directoryOwners.delete(directory.path);
+    }
   }
 
   /** Takes the file from its owner; answers what the database said of it. */
@@ -74,14 +84,16 @@ export class Ledger {
     return file;
   }
 
-  /** Every directory that some package owns, with what its owners together say of it. */
-  directories(): ReadonlyMap<RootPath, Owner> {
-    const merged = new Map<RootPath, Owner>();
-    for (const record of this.#records.values())
-      for (const { path, owner } of record.directories.values()) {
-        const known = merged.get(path);
-        merged.set(path, known ? mergeOwners(known, owner ?? DIRECTORY_OWNER) : (owner ?? DIRECTORY_OWNER));
-      }
+  /** Every directory that some package owns. */
+  directories(): Iterable<RootPath> {
+    return this.#directoryOwners.keys();
+  }
+
+  /** What the owners of a directory together say of it; undefined: it has none. */
+  ownerAt(path: RootPath): Owner | undefined {
+    let merged: Owner | undefined;
+    for (const { owner = DIRECTORY_OWNER } of this.#directoryOwners.get(path) ?? [])
+      merged = merged ? mergeOwners(merged, owner) : owner;
     return merged;
   }
 

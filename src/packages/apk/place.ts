@@ -18,8 +18,9 @@ export interface Placement {
   /** undefined: no package owned it. */
   readonly before: Before | undefined;
   readonly node: NewNode;
-  /** For a hard link: where its target was placed, if it was. */
+  /** For a hard link: where its target was placed, if it was; and the owners its own header names, which win. */
   readonly linkTo: RootPath | undefined;
+  readonly linkOwner: { readonly uid: number; readonly gid: number };
 }
 
 /**
@@ -58,7 +59,11 @@ export function placeFile(transaction: Transaction, placement: Placement): RootP
   return path;
 }
 
-function write({ draft }: Transaction, path: RootPath, { node, linkTo }: Placement): void {
-  if (linkTo === undefined) draft.put(path, node);
-  else draft.link(path, linkTo);
+function write({ draft }: Transaction, path: RootPath, { node, linkTo, linkOwner }: Placement): void {
+  if (linkTo === undefined) {
+    draft.put(path, node);
+    return;
+  }
+  draft.link(path, linkTo);
+  if (linkOwner.uid !== node.uid || linkOwner.gid !== node.gid) draft.setAttributes(path, linkOwner);
 }

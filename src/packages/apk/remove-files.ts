@@ -1,4 +1,4 @@
-// Files and directories that leave with an old version or a removed package.
+// Files that leave with an old version or a removed package.
 import { displayText } from '../../base/bytes.ts';
 import { parentOf } from '../../rootfs/path.ts';
 import type { RootPath } from '../../rootfs/path.ts';
@@ -40,21 +40,6 @@ export function removeFiles(
     if (protectedPaths.isProtected(path))
       transaction.conffiles.push({ path, package: record.name, action: 'removed' });
   }
-}
-
-/** Directories that had an owner before and have none now, nor anything owned below them, leave if they are empty. */
-export function removeEmptyDirectories({ draft, ledger, directoriesBefore, removed }: Transaction): void {
-  const needed = new Set<string>();
-  for (const path of ledger.directories().keys())
-    for (let at: string = path; !needed.has(at); at = parentOf(at as RootPath)) needed.add(at);
-  const lost = new Set<RootPath>();
-  for (const path of directoriesBefore.keys())
-    for (let at = path; at !== '' && !needed.has(at) && !lost.has(at); at = parentOf(at)) lost.add(at);
-  for (const path of [...lost].sort().reverse())
-    if (draft.lookup(path)?.type === 'directory' && draft.list(path).length === 0) {
-      draft.remove(path);
-      removed.push(path);
-    }
 }
 
 /** An empty directory may make way for a file; anything in it is the user's or another package's. */

@@ -72,6 +72,8 @@ interface Name {
   rank: number;
   depth: number;
   required: number;
+  /** The first that required it, for messages. */
+  requiredBy: string;
   /** Must be decided, if only to nothing, because an install_if asks for its absence. */
   needed: boolean;
   decided: boolean;
@@ -149,6 +151,7 @@ class Solver {
       rank: 0,
       depth: 0,
       required: 0,
+      requiredBy: '',
       needed: false,
       decided: false,
       choice: undefined,
@@ -212,7 +215,7 @@ class Solver {
   /** `by` (undefined: world) depends on `dependency`. */
   #require(by: Option | undefined, dependency: Dependency): void {
     const name = this.#discover(dependency.name);
-    if (!dependency.conflict && ++name.required === 1) this.#becameRequired(name);
+    if (!dependency.conflict && ++name.required === 1) this.#becameRequired(name, by);
     for (const choice of name.choices) {
       const { option } = choice;
       if (!satisfies(dependency, choice, by)) {
@@ -226,7 +229,8 @@ class Solver {
     }
   }
 
-  #becameRequired(name: Name): void {
+  #becameRequired(name: Name, by: Option | undefined): void {
+    name.requiredBy = by ? label(by.candidate) : 'world';
     this.#enqueue(name);
     this.#recheckTriggersOf(name);
     this.#markDirty(name);
@@ -378,7 +382,7 @@ class Solver {
       const name = this.#discover(dependency.name);
       if (name.required > 0) continue;
       name.required++;
-      this.#becameRequired(name);
+      this.#becameRequired(name, first.option);
       for (const { option } of name.choices) this.#inherit(option, first.option, '');
     }
   }
@@ -450,11 +454,12 @@ class Solver {
 
   #unprovided(name: Name): string {
     const providers = [...new Set(name.choices.map(({ option }) => option.candidate.name))].sort();
-    if (providers.length === 0) return `${name.name} is required, but no package provides it`;
+    const wish = `${name.name} is required by ${name.requiredBy}`;
+    if (providers.length === 0) return `${wish}, but no package provides it`;
     if (name.choices.every(({ option }) => option.selectable))
-      return `${name.name} is required and provided by ${providers.join(', ')}, none of which is preferred`;
+      return `${wish} and provided by ${providers.join(', ')}, none of which is preferred`;
     const why = name.choices.find(({ option }) => option.excludedBy !== undefined)?.option.excludedBy;
-    return `${name.name} is required, but no candidate fits${why === undefined ? '' : `: ${why}`}`;
+    return `${wish}, but no candidate fits${why === undefined ? '' : `: ${why}`}`;
   }
 
   #assign(name: Name, choice: Choice | undefined): void {

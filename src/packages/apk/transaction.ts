@@ -2,7 +2,6 @@
 import type { Draft } from '../../rootfs/draft.ts';
 import type { RootPath } from '../../rootfs/path.ts';
 import type { ConfigFileOutcome } from '../family.ts';
-import type { Owner } from './installed.ts';
 import type { Ledger } from './ledger.ts';
 import type { ProtectedPaths } from './protected.ts';
 
@@ -12,10 +11,8 @@ export interface Transaction {
   readonly protectedPaths: ProtectedPaths;
   /** For what has no time of its own. */
   readonly epoch: number;
-  /** Directories before the upgrade, as their owners have them. */
-  readonly directoriesBefore: ReadonlyMap<RootPath, Owner>;
-  /** Directories that packages brought and whose attributes are theirs to say: those that were as the database said. */
-  readonly managed: Set<RootPath>;
+  /** Directories met so far: true where packages say their attributes, because they were as the database said. */
+  readonly managed: Map<RootPath, boolean>;
   /** Directories in which something changed, for triggers. */
   readonly touched: Set<RootPath>;
   readonly conffiles: ConfigFileOutcome[];

@@ -9,7 +9,7 @@ import type { Accounts } from './accounts.ts';
 import { xattrsChecksum } from './apk-file.ts';
 import type { ApkEntry } from './apk-file.ts';
 import { isSatisfied, parseDependencies } from './dependencies.ts';
-import { prepareDirectory } from './directories.ts';
+import { considerDirectory, prepareDirectory, releaseDirectories } from './directories.ts';
 import { DIRECTORY_OWNER } from './installed.ts';
 import type { Owner } from './installed.ts';
 import type { LedgerDirectory, LedgerRecord } from './ledger.ts';
@@ -33,10 +33,21 @@ export function upgradePackage(
   for (const entry of owned)
     if (entry.type === 'directory')
       addDirectory(transaction, fresh, entry.path as RootPath, ownerOf(entry, accounts));
-  writeFiles(transaction, fresh, owned, accounts);
+  const sources = new Map(entries.filter(({ type }) => type === 'file').map((entry) => [entry.path, entry]));
+  writeFiles(transaction, fresh, { owned, sources, accounts });
   sortDirectories(fresh, owned);
+  if (old) for (const path of old.directories.keys()) considerDirectory(transaction, path);
   if (old) ledger.drop(old);
   ledger.add(fresh);
+  if (old) releaseDirectories(transaction, old);
+}
+
+/** One package leaves and nothing of its name comes in. */
+export function removePackage(transaction: Transaction, record: LedgerRecord): void {
+  removeFiles(transaction, record, new Set());
+  for (const path of record.directories.keys()) considerDirectory(transaction, path);
+  transaction.ledger.drop(record);
+  releaseDirectories(transaction, record);
 }
 
 /** Rules of apk about a file that another package owns; a file that is not to be owned is not written either. */
@@ -86,8 +97,16 @@ function addDirectory(
 function writeFiles(
   transaction: Transaction,
   fresh: LedgerRecord,
-  owned: readonly ApkEntry[],
-  accounts: Accounts,
+  {
+    owned,
+    sources,
+    accounts,
+  }: {
+    readonly owned: readonly ApkEntry[];
+    /** Files of the whole package, for hard links. */
+    readonly sources: ReadonlyMap<string, ApkEntry>;
+    readonly accounts: Accounts;
+  },
 ): void {
   const { ledger, touched } = transaction;
   /** Where the files of the package lie, for its hard links. */
@@ -99,7 +118,9 @@ function writeFiles(
     const directory =
       fresh.directories.get(parent) ?? addDirectory(transaction, fresh, parent, DIRECTORY_OWNER);
     const target = entry.type === 'hardlink' ? placed.get(entry.link) : undefined;
-    const source = target?.entry ?? entry;
+    // a link to a file that was left to another package becomes a file of its own; apk leaves it out
+    const source =
+      target?.entry ?? (entry.type === 'hardlink' ? sources.get(entry.link) : undefined) ?? entry;
     const before = ledgerBefore(transaction, path);
     const at = placeFile(transaction, {
       entry: { ...source, path },
@@ -107,6 +128,7 @@ function writeFiles(
       before,
       node: fileNode(source, accounts, transaction.epoch),
       linkTo: target?.at,
+      linkOwner: resolveOwner(entry, accounts),
     });
     placed.set(path, { at: at === 'same' || at === 'blocked' ? undefined : at, entry: source });
     if (at === 'blocked') {
