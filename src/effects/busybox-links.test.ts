@@ -101,8 +101,8 @@ function run(
     imageArch: 'amd64',
     epoch: 0,
     log: silentLog,
-  compareVersions: () => 0,
-  warn: (message) => assert.fail(message),
+    compareVersions: () => 0,
+    warn: (message) => assert.fail(message),
   };
 }
 

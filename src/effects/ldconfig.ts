@@ -24,7 +24,8 @@ export const ldconfig: Effect = {
     /^\s*(?:rpm\.execute|os\.execute|posix\.exec)\s*\(\s*["'](?:\/usr)?\/sbin\/ldconfig["']\s*\)\s*;?\s*$/.test(
       body,
     ),
-  covers: ([program, ...args]) => program === 'ldconfig' && !/-(?!X |v |r \/ |-verbose )/.test(`${args.join(' ')} `),
+  covers: ([program, ...args]) =>
+    program === 'ldconfig' && !/-(?!X |v |r \/ |-verbose )/.test(`${args.join(' ')} `),
   inspectors: [
     {
       name: 'elf',

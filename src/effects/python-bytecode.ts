@@ -15,7 +15,7 @@ export const pythonBytecode: Effect = {
     /^(?:pypy)?py3?(?:compile|clean)$|^pypy3(?:compile|clean)$/.test(program) ||
     (/^(?:python|pypy)[0-9.]*$/.test(program) &&
       args.some((arg) => /(?:^|\/)(?:py_compile\.py|compileall(?:\.py)?)$/.test(arg))) ||
-    (program === 'rm' && removesBytecode(args)),
+    (/^rm(?:dir)?$/.test(program) && removesBytecode(args)),
   apply(context: EffectContext): void {
     const { draft } = context;
     for (const change of draft.changes().changes) {

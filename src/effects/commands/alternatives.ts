@@ -1,24 +1,16 @@
-// update-alternatives: --install and --remove are compared with the image's database, var/lib/dpkg/alternatives/NAME
-// (dpkg) or var/lib/alternatives/NAME (chkconfig); an alternative that is not registered yet is made.
+// update-alternatives: --install, --remove and --auto are compared with the image's database, which is
+// var/lib/dpkg/alternatives/NAME (dpkg) or var/lib/alternatives/NAME (chkconfig). Alternatives that are not registered
+// are not made here, but reported.
 // https://manpages.debian.org/stable/dpkg/update-alternatives.1.en.html
-import { byteString, fromByteString } from '../../base/bytes.ts';
-import type { RootView } from '../../rootfs/root-view.ts';
+import { byteString } from '../../base/bytes.ts';
 import { isKnown, UNKNOWN } from '../shell/unknown.ts';
-import { answer, changes, WOULD_CHANGE } from './command.ts';
-import type { Call, Command, CommandTable, Outcome, Scene } from './command.ts';
+import { answer, WOULD_CHANGE } from './command.ts';
+import type { Call, Command, CommandTable, Outcome } from './command.ts';
 
 interface Slave {
   readonly link: string;
   readonly name: string;
   readonly path: string;
-}
-
-interface Wanted {
-  readonly link: string;
-  readonly name: string;
-  readonly path: string;
-  readonly priority: string;
-  readonly slaves: readonly Slave[];
 }
 
 /** As it stands in the database; slaves of a choice in the order of the names, '' for none. */
@@ -39,14 +31,34 @@ const updateAlternatives: Command = (call) => {
   if (/^--(?:query|list|display|get-selections|version)$/.test(action)) return answer(undefined, UNKNOWN);
   if (action === '--install') return install(call, args);
   const [name = '', path = ''] = args.slice(args.indexOf(action) + 1);
+  if (action === '--auto') {
+    const registered = text(call, name);
+    if (registered === undefined) return answer(false);
+    return registered.startsWith('auto\n') ? answer(true) : WOULD_CHANGE;
+  }
   if (action === '--remove' || action === '--remove-all') {
     const registered = text(call, name);
     const concerned =
       registered !== undefined && (action === '--remove-all' || `\n${registered}`.includes(`\n${path}\n`));
-    return concerned ? WOULD_CHANGE : answer(true);
+    return concerned && !comesBack(call, name, path) ? WOULD_CHANGE : answer(true);
   }
   return WOULD_CHANGE;
 };
+
+/** Removed before the upgrade and installed again by the new package, as packages of old do. */
+function comesBack(call: Call, name: string, path: string): boolean {
+  const { phase, context, script } = call.scene;
+  const after = context.scripts.find(
+    (other) => other.package === script.package && /^(?:postinst|%post)$/.test(other.script),
+  );
+  const isAutomatic = text(call, name)?.startsWith('auto\n') === true;
+  return (
+    phase === 'before' &&
+    isAutomatic &&
+    after !== undefined &&
+    [`--install`, name, path].every((word) => after.body.includes(word))
+  );
+}
 
 export const ALTERNATIVES_COMMANDS: CommandTable = {
   'update-alternatives': updateAlternatives,
@@ -73,7 +85,6 @@ function install(call: Call, args: readonly string[]): Outcome {
       const [slaveLink = '', slaveName = '', slavePath = ''] = args.slice(index + 1);
       slaves.push({ link: slaveLink, name: slaveName, path: slavePath });
     }
-  const wanted = { link, name, path, priority, slaves };
   const { draft, context } = call.scene;
   if (!/^[^/\s]+$/.test(name) || !/^-?[0-9]+$/.test(priority)) return answer(false);
   if (!draft.follow(path)) return answer(false);
@@ -82,8 +93,7 @@ function install(call: Call, args: readonly string[]): Outcome {
     const there = existing !== undefined && `\n${existing}`.includes(`\n${path}\n`);
     return there && draft.follow(link) ? answer(true) : WOULD_CHANGE;
   }
-  if (existing === undefined)
-    return slaves.some((slave) => slaveExists(draft, slave)) ? WOULD_CHANGE : create(call.scene, wanted);
+  if (existing === undefined) return WOULD_CHANGE;
   const registered = readRegistered(existing);
   const choice = registered?.choices.find((candidate) => candidate.path === path);
   const same =
@@ -99,47 +109,6 @@ function install(call: Call, args: readonly string[]): Outcome {
     draft.follow(`etc/alternatives/${name}`)
     ? answer(true)
     : WOULD_CHANGE;
-}
-
-function slaveExists(root: RootView, { link }: Slave): boolean {
-  const node = root.lookup(link);
-  return node !== undefined && node.type !== 'symlink';
-}
-
-/** The first choice of a new alternative, which is the best one. */
-function create({ draft, context }: Scene, { link, name, path, priority, slaves }: Wanted): Outcome {
-  const present = draft.lookup(link);
-  if (present && present.type !== 'symlink') return WOULD_CHANGE;
-  const sorted = [...slaves].sort((a, b) => (a.name < b.name ? -1 : 1));
-  const lines = [
-    'auto',
-    link,
-    ...sorted.flatMap((slave) => [slave.name, slave.link]),
-    '',
-    path,
-    priority,
-    ...sorted.map((slave) => slave.path),
-    '',
-    '',
-  ];
-  return changes('files', () => {
-    const mtime = context.epoch;
-    const symlink = (at: string, target: string): void =>
-      draft.put(draft.resolve(at), { type: 'symlink', mode: 0o777, uid: 0, gid: 0, mtime, link: target });
-    draft.put(`var/lib/dpkg/alternatives/${name}`, {
-      type: 'file',
-      mode: 0o644,
-      uid: 0,
-      gid: 0,
-      mtime,
-      content: fromByteString(lines.join('\n')),
-    });
-    for (const one of [{ link, name, path }, ...sorted]) {
-      if (!draft.follow(one.path)) continue;
-      symlink(`etc/alternatives/${one.name}`, one.path);
-      symlink(one.link, `/etc/alternatives/${one.name}`);
-    }
-  });
 }
 
 function readRegistered(content: string): Registered | undefined {

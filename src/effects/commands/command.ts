@@ -111,9 +111,14 @@ export function absolute(path: string, directory: string): string {
   return path.startsWith('/') ? path : `${directory}/${path}`;
 }
 
-/** Places that live as long as a running system: what is there is not part of an image. */
+/**
+ * Places that live as long as a running system: what is there is not part of an image. So does the file that libc6 has
+ * while it is upgraded.
+ */
 export function isTransient(path: string): boolean {
-  return /^\/+(?:dev|run|proc|sys|tmp|var\/run|var\/tmp|var\/lock)(?:\/|$)/.test(path);
+  return /^\/+(?:(?:dev|run|proc|sys|tmp|var\/run|var\/tmp|var\/lock)(?:\/|$)|etc\/ld\.so\.nohwcap$)/.test(
+    path,
+  );
 }
 
 /** True when `path` may hold `..` or text that is not known. */
@@ -126,11 +131,7 @@ export function baseNameOf(path: string): string {
   return trimmed.slice(trimmed.lastIndexOf('/') + 1);
 }
 
-/** Where something written to `path` lands, symlinks followed to the end. */
-export function followed(draft: Draft, path: string): string {
-  return draft.follow(path)?.path ?? draft.resolve(path);
-}
-
+/** True for a file with this content. */
 export function holds(node: RootNode | undefined, text: string): boolean {
   return node?.type === 'file' && node.sha256 === hexDigest('sha256', fromByteString(text));
 }

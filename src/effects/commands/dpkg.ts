@@ -34,10 +34,63 @@ const dpkg: Command = (call) => {
     return answer(true, `${native ?? scene.script.arch ?? UNKNOWN}\n`);
   }
   if (option === '-L' || option === '--listfiles') return listFiles(scene.root, args.slice(1));
+  if (option === '-S' || option === '--search') return searchOwner(scene.root, args.slice(1));
+  if (option === '-s' || option === '--status') {
+    const stanza = args.length === 2 ? stanzaOf(call, args[1] as string) : UNKNOWN;
+    return stanza === undefined ? answer(false) : answer(isKnown(stanza) ? true : undefined, stanza);
+  }
   const reads =
     /^(?:-[lsSpC]|--(?:list|status|search|print-avail|audit|verify|get-selections|print-foreign-architectures|assert-[a-z-]+|validate-[a-z]+|version))$/;
   return reads.test(option) || (option === '-V' && args.length > 0) ? READS(call) : WOULD_CHANGE;
 };
+
+/** dpkg-query: lists, owners, and the fields of packages that are asked for by name. */
+const dpkgQuery: Command = (call) => {
+  const options = parseOptions(call.args, 'f showformat admindir load-avail');
+  if (/^(?:-[SLs]|--(?:search|listfiles|status))$/.test(call.args[0] ?? '')) return dpkg(call);
+  const format = valueOf(options, 'f', 'showformat');
+  const [name = ''] = options.operands;
+  if (
+    !hasFlag(options, 'W', 'show') ||
+    format === undefined ||
+    options.operands.length !== 1 ||
+    /[*?[]/.test(name)
+  )
+    return answer(undefined, UNKNOWN);
+  const stanza = stanzaOf(call, name);
+  if (stanza === undefined) return answer(isKnown(name) ? false : undefined, '');
+  let sure = true;
+  const text = format.replace(/\$\{([A-Za-z-]+)\}|\\n|[\\$]/g, (token: string, field?: string) => {
+    if (token === '\\n') return '\n';
+    const value = field === undefined ? undefined : new RegExp(`^${field}: (.*)$`, 'm').exec(stanza)?.[1];
+    sure &&= value !== undefined;
+    return value ?? '';
+  });
+  return answer(true, sure && isKnown(stanza) ? text : UNKNOWN);
+};
+
+/** Record of a package in the status file; undefined if there is none, UNKNOWN if that is not known. */
+function stanzaOf({ scene: { root } }: Call, name: string): string | undefined {
+  const path = 'var/lib/dpkg/status';
+  if (!isKnown(name) || !root.readable(path)) return UNKNOWN;
+  const status = `\n\n${byteString(root.read(path) ?? new Uint8Array())}\n\n`;
+  const start = status.indexOf(`\n\nPackage: ${name.replace(/:.*/, '')}\n`);
+  return start < 0 ? undefined : status.slice(start + 2, status.indexOf('\n\n', start + 2) + 1);
+}
+
+/** Who has a path: only whether anybody has it is worked out. */
+function searchOwner(root: RootView, paths: readonly string[]): ReturnType<Command> {
+  if (!paths.every((path) => isKnown(path) && path.startsWith('/') && !/[*?[]/.test(path)))
+    return answer(undefined, UNKNOWN);
+  const lists = root
+    .list('var/lib/dpkg/info')
+    .filter((name) => name.endsWith('.list'))
+    .map((name) => `var/lib/dpkg/info/${name}`);
+  if (!lists.every((path) => root.readable(path))) return answer(undefined, UNKNOWN);
+  const texts = lists.map((path) => `\n${byteString(root.read(path) ?? new Uint8Array())}`);
+  const found = paths.every((path) => texts.some((text) => text.includes(`\n${path}\n`)));
+  return answer(found, found ? UNKNOWN : '');
+}
 
 function listFiles(root: RootView, names: readonly string[]): ReturnType<Command> {
   const lists = names.map((name) =>
@@ -103,7 +156,7 @@ function diversions(root: RootView): readonly Diversion[] {
   });
 }
 
-const dpkgDivert: Command = ({ args, scene }) => {
+const dpkgDivert: Command = ({ args, scene, variables }) => {
   const options = parseOptions(args, 'package divert admindir instdir root');
   const [path = ''] = options.operands;
   if (![...options.operands, ...options.values.values()].every(isKnown)) return WOULD_CHANGE;
@@ -125,7 +178,9 @@ const dpkgDivert: Command = ({ args, scene }) => {
     return answer(true, owner === undefined ? '' : `${owner}\n`);
   }
   if (hasFlag(options, 'remove')) return existing ? WOULD_CHANGE : answer(true);
-  const owner = hasFlag(options, 'local') ? ':' : (valueOf(options, 'package') ?? ':');
+  const owner = hasFlag(options, 'local')
+    ? ':'
+    : (valueOf(options, 'package') ?? variables.get('DPKG_MAINTSCRIPT_PACKAGE') ?? ':');
   const target = valueOf(options, 'divert') ?? `${path}.distrib`;
   return existing?.to === target && existing.owner === owner ? answer(true) : WOULD_CHANGE;
 };
@@ -188,7 +243,7 @@ const ucfr: Command = ({ args, scene }) => {
 
 export const DPKG_COMMANDS: CommandTable = {
   dpkg,
-  'dpkg-query': READS,
+  'dpkg-query': dpkgQuery,
   'dpkg-divert': dpkgDivert,
   'dpkg-statoverride': dpkgStatoverride,
   'dpkg-trigger': dpkgTrigger,

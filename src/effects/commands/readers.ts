@@ -324,7 +324,7 @@ export const READERS: CommandTable = {
   clear: NOTHING,
   date: () => answer(true, UNKNOWN),
   ...Object.fromEntries(
-    'arch cksum cmp col comm df diff du env expr file fold getconf getopt groups hostname ischroot kill ls lsb_release md5sum mountpoint nl nproc od paste pgrep pidof ps rev seq sha1sum sha256sum sha512sum sort ss strings tac tail tr tty uniq wc whoami xmlcatalog-query zcat zgrep'
+    'arch cksum cmp col comm df diff du expr file fold getcap getconf getopt groups hostname ischroot kill ls lsb_release md5sum mountpoint nl nproc od paste pgrep pidof ps rev seq sha1sum sha256sum sha512sum sort ss strings tac tail tr tty uniq wc whoami zcat zgrep'
       .split(' ')
       .map((name) => [name, READS]),
   ),

@@ -4,7 +4,7 @@ import { byteString } from '../../base/bytes.ts';
 import type { RootView } from '../../rootfs/root-view.ts';
 import { isKnown } from '../shell/unknown.ts';
 import { groupEntry, groupId, linesOf, userEntry, userId } from './accounts-file.ts';
-import { answer, changes, isTransient, NOTHING, parseOptions, WOULD_CHANGE } from './command.ts';
+import { answer, isTransient, NOTHING, parseOptions, WOULD_CHANGE } from './command.ts';
 import type { Command, CommandTable, Outcome, Scene } from './command.ts';
 
 const STATE = 'var/lib/systemd/deb-systemd-helper-enabled';
@@ -25,7 +25,7 @@ const debSystemdHelper: Command = ({ args, scene }) => {
       return units.some((unit) => scene.draft.lookup(`${MASKED}/${unit}`)) ? WOULD_CHANGE : answer(true);
     case 'enable':
     case 'update-state':
-      return enable(scene, units, action === 'enable');
+      return enable(scene, units);
     case 'purge':
       return units.some((unit) => hasState(scene.draft, unit, STATE)) ? WOULD_CHANGE : answer(true);
     default:
@@ -39,50 +39,20 @@ function hasState(root: RootView, unit: string, folder: string): boolean {
   return root.lookup(`${folder}/${unit}.dsh-also`) !== undefined;
 }
 
-/** Links of [Install] are made once; whether they were is in the state files. */
-function enable({ draft, context }: Scene, units: readonly string[], makesLinks: boolean): Outcome {
-  const applies: (() => void)[] = [];
-  for (const unit of units) {
+/** Links are made once, when a unit comes; the state files say that they were. A changed [Install] would add some. */
+function enable({ draft, context }: Scene, units: readonly string[]): Outcome {
+  const settled = units.every((unit) => {
     const path = ['etc', 'lib', 'usr/lib']
       .map((place) => `${place}/systemd/system/${unit}`)
       .find((place) => draft.follow(place)?.type === 'file');
-    const known = hasState(draft, unit, STATE);
-    if (path === undefined) return known ? answer(true) : WOULD_CHANGE;
-    // a unit that is as it was has all its links
-    if (known && context.draft.base.follow(path)?.sha256 === draft.follow(path)?.sha256) continue;
-    if (!draft.readable(path)) return WOULD_CHANGE;
+    if (!hasState(draft, unit, STATE)) return false;
+    if (path === undefined || context.draft.base.follow(path)?.sha256 === draft.follow(path)?.sha256)
+      return true;
+    if (!draft.readable(path)) return false;
     const links = wantedLinks(byteString(draft.read(path) ?? new Uint8Array()), unit);
-    if (!links) return WOULD_CHANGE;
-    const missing = links.filter((link) => !draft.lookup(`${STATE}/${link}`));
-    if (known && missing.length === 0) continue;
-    // where systemctl is, presets decide
-    if (known || draft.follow('bin/systemctl') || draft.follow('usr/bin/systemctl')) return WOULD_CHANGE;
-    applies.push(() => {
-      const put = (name: string, text: string): void =>
-        draft.put(name, {
-          type: 'file',
-          mode: 0o644,
-          uid: 0,
-          gid: 0,
-          mtime: context.epoch,
-          content: Buffer.from(text, 'latin1'),
-        });
-      put(`${STATE}/${unit}.dsh-also`, links.map((link) => `/etc/systemd/system/${link}\n`).join(''));
-      for (const link of missing) {
-        put(`${STATE}/${link}`, '');
-        if (makesLinks && !draft.lookup(`etc/systemd/system/${link}`))
-          draft.put(`etc/systemd/system/${link}`, {
-            type: 'symlink',
-            mode: 0o777,
-            uid: 0,
-            gid: 0,
-            mtime: context.epoch,
-            link: `/${path}`,
-          });
-      }
-    });
-  }
-  return applies.length === 0 ? answer(true) : changes('files', () => applies.forEach((apply) => apply()));
+    return links?.every((link) => draft.lookup(`${STATE}/${link}`)) === true;
+  });
+  return settled ? answer(true) : WOULD_CHANGE;
 }
 
 /** WantedBy and RequiredBy; undefined for units with Also, Alias or instances. */
@@ -92,7 +62,7 @@ function wantedLinks(text: string, unit: string): readonly string[] | undefined 
     (targets as string)
       .trim()
       .split(/\s+/)
-      .map((target) => `${target}.${kind === 'WantedBy' ? 'wants' : 'requires'}/${unit}`),
+      .map((target) => `${target}.${kind?.toLowerCase() === 'wantedby' ? 'wants' : 'requires'}/${unit}`),
   );
 }
 
