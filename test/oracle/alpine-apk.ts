@@ -76,11 +76,18 @@ export class RealApk implements Disposable {
     root: string,
     ...args: readonly string[]
   ): { readonly status: number; readonly output: string } {
+    const library = join(this.#folder, 'lib');
+    const options = `--arch x86_64 --allow-untrusted --no-cache --no-network`.split(' ');
     const apk = [
-      join(this.#folder, 'lib/ld-musl-x86_64.so.1'),
-      ...['--library-path', join(this.#folder, 'lib'), join(this.#folder, 'sbin/apk')],
-      ...['--root', root, '--arch', 'x86_64', '--allow-untrusted', '--no-cache', '--no-network'],
-      ...['--repositories-file', list],
+      join(library, 'ld-musl-x86_64.so.1'),
+      '--library-path',
+      library,
+      join(this.#folder, 'sbin/apk'),
+      '--root',
+      root,
+      ...options,
+      '--repositories-file',
+      list,
     ];
     const result = spawnSync(apk[0] as string, [...apk.slice(1), ...args], {
       encoding: 'latin1',

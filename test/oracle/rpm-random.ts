@@ -1,0 +1,215 @@
+// Random packages for the rpm oracles: file lists of two versions with a user's edits between them, and small
+// repositories with dependencies of all kinds. The same seed gives the same case.
+import type { CraftedFile, CraftedPackage } from '../support/rpm-craft.ts';
+import { randomNumbers } from '../support/random.ts';
+import { FileFlag } from '../../src/packages/rpm/tags.ts';
+
+const DIRECTORY = 0o040000;
+const REGULAR = 0o100000;
+const { config, doc, missingOk, noReplace, ghost } = FileFlag;
+
+export interface Edit {
+  readonly path: string;
+  readonly how: 'append' | 'delete' | 'replace' | 'link' | 'chmod' | 'create';
+}
+
+export interface UpgradeCase {
+  readonly before: readonly CraftedPackage[];
+  readonly after: readonly CraftedPackage[];
+  readonly edits: readonly Edit[];
+  /** Options of rpm for both installation and upgrade. */
+  readonly options: readonly string[];
+}
+
+class Choices {
+  readonly next: () => number;
+  constructor(seed: number) {
+    this.next = randomNumbers(seed);
+  }
+  pick<T>(items: readonly T[]): T {
+    return items[Math.floor(this.next() * items.length)] as T;
+  }
+  chance(probability: number): boolean {
+    return this.next() < probability;
+  }
+  below(limit: number): number {
+    return Math.floor(this.next() * limit);
+  }
+}
+
+/** Prefixes keep /lib64 and /usr/lib64, one directory, from having one file under two names in one package. */
+const DIRECTORIES = [
+  { path: '/etc/x', prefix: '' },
+  { path: '/usr/x', prefix: '' },
+  { path: '/lib64/x', prefix: 'l' },
+  { path: '/usr/lib64/x', prefix: 'u' },
+  { path: '/opt/d', prefix: '' },
+  { path: '/var/y', prefix: '' },
+];
+const FLAGS = [
+  0,
+  0,
+  0,
+  config,
+  config,
+  config | noReplace,
+  config | noReplace,
+  config | missingOk,
+  ghost,
+  ghost | config,
+  doc,
+  ghost | config | noReplace,
+];
+
+type Draft = { -readonly [K in keyof CraftedFile]: CraftedFile[K] };
+
+export function randomUpgrade(seed: number): UpgradeCase {
+  const random = new Choices(seed);
+  const before: CraftedPackage[] = [];
+  const after: CraftedPackage[] = [];
+  for (const name of ['pa', 'pb', 'pc'].slice(0, 1 + random.below(3))) {
+    const paths = new Set<string>();
+    for (let i = 2 + random.below(8); i > 0; i--) {
+      const { path, prefix } = random.pick(DIRECTORIES);
+      paths.add(`${path}/${prefix}${random.chance(0.6) ? name : ''}${random.pick([...'abcdef'])}`);
+    }
+    // documentation that is there in any case tells whether documentation is wanted
+    const one: Draft[] = [{ path: `/etc/${name}.doc`, flags: doc, content: 'd', mtime: 1 }];
+    const two: Draft[] = [{ path: `/etc/${name}.doc`, flags: doc, content: 'd2', mtime: 2 }];
+    for (const path of [...paths].sort()) {
+      const old = randomFile(random, path, 1);
+      const inOld = random.chance(0.85);
+      if (inOld) one.push(old);
+      if (random.chance(0.85))
+        two.push(inOld && random.chance(0.75) ? changed(random, old) : randomFile(random, path, 2));
+    }
+    straightenLinks(one);
+    straightenLinks(two);
+    before.push({ name, version: '1', files: one });
+    if (random.chance(0.9)) after.push({ name, version: '2', files: two });
+  }
+  const edits: Edit[] = [];
+  for (const { files } of before)
+    for (const { path } of files ?? [])
+      if (random.chance(0.3))
+        edits.push({ path, how: random.pick(['append', 'append', 'delete', 'replace', 'link', 'chmod']) });
+  if (random.chance(0.3)) edits.push({ path: `${random.pick(DIRECTORIES).path}/user`, how: 'create' });
+  for (const { files } of after)
+    for (const { path } of files ?? []) if (random.chance(0.08)) edits.push({ path, how: 'create' });
+  return { before, after, edits, options: random.chance(0.2) ? ['--excludedocs'] : [] };
+}
+
+function randomFile(random: Choices, path: string, version: number): Draft {
+  const file: Draft = {
+    path,
+    flags: random.pick(FLAGS),
+    mtime: 1_700_000_000 + version * 1000 + random.below(3),
+  };
+  const kind = random.next();
+  if (kind < 0.12) return { ...file, link: random.pick(['t1', 't2', '../x/a', '/nowhere']) };
+  if (kind < 0.2) return { ...file, flags: 0, mode: DIRECTORY | random.pick([0o755, 0o700, 0o2755]) };
+  file.mode = REGULAR | random.pick([0o644, 0o600, 0o755, 0o4755, 0o640]);
+  file.content = `${path}${random.chance(0.5) ? version : ''}`;
+  file.user = random.pick(['root', 'root', 'bin', 'nobodyx']);
+  file.group = random.pick(['root', 'root', 'bin', 'nogroupx']);
+  if (random.chance(0.1)) file.inode = 7;
+  if (random.chance(0.05)) file.caps = 'cap_net_raw=ep';
+  if (random.chance(0.1)) file.lang = random.pick(['de', 'fr', 'en']);
+  return file;
+}
+
+function changed(random: Choices, old: Draft): Draft {
+  const file = { ...old, mtime: (old.mtime ?? 0) + (random.chance(0.5) ? 500 : 0) };
+  const isDirectory = ((file.mode ?? 0) & 0o170000) === DIRECTORY;
+  if (file.content !== undefined && random.chance(0.4)) file.content += ' new';
+  if (!isDirectory && random.chance(0.25)) file.flags = random.pick(FLAGS);
+  if (file.content !== undefined && random.chance(0.1)) file.mode = REGULAR | 0o600;
+  if (file.link !== undefined && random.chance(0.4)) file.link = 't3';
+  return file;
+}
+
+/** Hard links are one file: same content, mode and owner; one alone is none. */
+function straightenLinks(files: Draft[]): void {
+  const linked = files.filter((file) => file.inode !== undefined && ((file.flags ?? 0) & ghost) === 0);
+  const [first] = linked;
+  for (const file of files) {
+    if (file.inode === undefined) continue;
+    if (linked.length < 2 || !linked.includes(file) || !first) delete file.inode;
+    else {
+      const { content, mode, user, group, mtime } = first;
+      Object.assign(file, { content, mode, user, group, mtime });
+      delete file.caps;
+    }
+  }
+}
+
+export interface PlanCase {
+  readonly installed: readonly CraftedPackage[];
+  readonly offered: readonly CraftedPackage[];
+  /** null: everything. */
+  readonly names: readonly string[] | null;
+}
+
+const CAPABILITIES = ['cap1', 'cap2', 'cap3'];
+const NEW_NAMES = ['na', 'nb', 'nc'];
+
+export function randomRepository(seed: number): PlanCase {
+  const random = new Choices(seed);
+  const names = [...'abcdefghij'].slice(0, 4 + random.below(6)).map((letter) => `p${letter}`);
+  const all = [...names, ...NEW_NAMES];
+  const archs = new Map(all.map((name) => [name, random.chance(0.7) ? 'noarch' : 'x86_64']));
+  const installedNames = names.filter(() => random.chance(0.8));
+  if (installedNames.length === 0) installedNames.push('pa');
+
+  const dependency = (pool: readonly string[], version: number, self: string): string => {
+    const name = random.pick(pool.filter((other) => other !== self)) ?? 'pa';
+    const kind = random.next();
+    if (kind < 0.35) return name;
+    if (kind < 0.55) return `${name} >= ${1 + random.below(version)}`;
+    if (kind < 0.65) return `${name} = ${version}-1`;
+    if (kind < 0.7) return `${name} = ${version}`;
+    if (kind < 0.8) return random.pick(CAPABILITIES);
+    if (kind < 0.86) return `${random.pick(CAPABILITIES)} >= ${1 + random.below(3)}`;
+    if (kind < 0.9) return `/opt/${name}/f`;
+    if (kind < 0.94) return `(${name} >= ${version} if ${random.pick(names)})`;
+    if (kind < 0.97) return `(${name} or ${random.pick(pool)})`;
+    return `(${name} and ${random.pick(names)})`;
+  };
+  const make = (name: string, version: number, pool: readonly string[]): CraftedPackage => ({
+    name,
+    version: String(version),
+    arch: archs.get(name) ?? 'noarch',
+    provides: random.chance(0.4)
+      ? [random.chance(0.5) ? random.pick(CAPABILITIES) : `${random.pick(CAPABILITIES)} = ${version}`]
+      : [],
+    requires: [...new Set(Array.from({ length: random.below(3) }, () => dependency(pool, version, name)))],
+    files: [{ path: `/opt/${name}/f`, content: `${name} ${version}` }],
+  });
+  // an installed package requires what is there, so that the root is sound
+  const installed = installedNames.map((name) => {
+    const one = make(name, 1, installedNames);
+    return {
+      ...one,
+      requires: (one.requires ?? []).filter((text) => {
+        const [required = ''] = text.split(' ');
+        return required !== name && installedNames.includes(required);
+      }),
+    };
+  });
+  const offered: CraftedPackage[] = [];
+  for (const name of all) {
+    const isNew = NEW_NAMES.includes(name);
+    const newest = 1 + random.below(isNew ? 2 : 3);
+    for (let version = isNew ? 1 : 2; version <= newest; version++) {
+      const one = make(name, version, all);
+      const others = names.filter((other) => other !== name);
+      offered.push({
+        ...one,
+        conflicts: random.chance(0.1) ? [`${random.pick(others)} < ${version}`] : [],
+        obsoletes: isNew && random.chance(0.08) ? [`${random.pick(names)} < ${version + 1}`] : [],
+      });
+    }
+  }
+  const some = [random.pick(installedNames), ...(random.chance(0.3) ? [random.pick(installedNames)] : [])];
+  return { installed, offered, names: random.chance(0.4) ? null : [...new Set(some)] };
+}
