@@ -46,7 +46,10 @@ export function keyringsOf(options: KeyringOptions): (source: Source) => Promise
   };
   const fromImage = async (path: string): Promise<readonly Keyring[]> => {
     if (!root.readable(path)) {
-      log.warn('A keyring that the image names is not in it', { keyring: path });
+      const why = root.follow(path)
+        ? 'keyrings are looked for in etc/ and usr/share/keyrings/'
+        : 'it is missing';
+      log.warn('A keyring that the image names cannot be read', { keyring: path, why });
       return [];
     }
     const keyring = await once(path, () => root.read(path) ?? new Uint8Array(), false);

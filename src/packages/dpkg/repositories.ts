@@ -76,7 +76,7 @@ export async function openRepositories(input: RepositoriesInput): Promise<Reposi
   });
   const opened = attempts.filter((repository) => repository !== undefined);
   warnOfAge(opened, request);
-  const targets = opened.flatMap((repository) => targetsOf(repository, input.architectures));
+  const targets = opened.flatMap((repository) => targetsOf(repository, input.architectures, request));
   const small = targets.filter((target) => !isLarge(target));
   const loaded = new Map<Target, LoadedIndex | undefined>();
   return {
@@ -130,16 +130,27 @@ interface Target {
   readonly architecture: string;
 }
 
-function targetsOf(repository: Repository, architectures: readonly string[]): readonly Target[] {
-  const { source, release } = repository;
+function targetsOf(
+  repository: Repository,
+  architectures: readonly string[],
+  { log }: ResolveRequest,
+): readonly Target[] {
+  const { source, release, base } = repository;
   if (source.suite.endsWith('/'))
     return [{ repository, component: '', architecture: architectures[0] as string }];
   const wanted = [...(source.architectures ?? architectures), ...(release.indexOfAll ? ['all'] : [])];
-  return source.components.flatMap((component) =>
-    wanted
-      .filter((architecture) => release.files.size === 0 || hasIndex(repository, component, architecture))
-      .map((architecture) => ({ repository, component, architecture })),
-  );
+  return source.components.flatMap((component) => {
+    const there = wanted.filter(
+      (architecture) => release.files.size === 0 || hasIndex(repository, component, architecture),
+    );
+    if (there.length === 0)
+      log.warn('A repository has no packages for this image', {
+        repository: nameOf(base, source),
+        component,
+        architectures: wanted.join(', '),
+      });
+    return there.map((architecture) => ({ repository, component, architecture }));
+  });
 }
 
 function hasIndex({ release }: Repository, component: string, architecture: string): boolean {

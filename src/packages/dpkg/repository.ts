@@ -115,6 +115,8 @@ async function readSignedRelease(
       what: `${name} of ${nameOf(base, source)}`,
       limit: MAX_RELEASE,
       optional: true,
+      // caches on the way shall ask whether it is still the current one, as apt has them do
+      headers: { 'cache-control': 'max-age=0' },
     });
   const options = { keyrings: await context.keyrings(source), at: context.now, what };
   const document = await get('InRelease');
@@ -232,7 +234,7 @@ function packagesPath(source: Source, component: string, architecture: string): 
   return source.suite.endsWith('/') ? 'Packages' : `${component}/binary-${architecture}/Packages`;
 }
 
-/** Above this size gzip is preferred: it decodes three times as fast for a third more bytes (bench/, Debian main). */
+/** Above this size gzip is preferred: it decodes three times as fast for a third more bytes. */
 const LARGE = 2 << 20;
 
 /** Forms of an index in order of preference. */

@@ -159,6 +159,39 @@ describe('resolveDpkg()', () => {
     assert.deepEqual(reasons(all), ['a new-package-not-allowed', 'b unsatisfiable', 'd held', 'held held']);
   });
 
+  test('an index whose dependencies are a long chain or a thicket is refused, not followed without end', async () => {
+    const chain = Array.from({ length: 3000 }, (_, i) => ({
+      name: `c${i}`,
+      version: '2',
+      fields: { Depends: `c${i + 1} (>= 2)` },
+    }));
+    const thicket = Array.from({ length: 40 }, (_, i) => ({
+      name: `t${i}`,
+      version: '2',
+      fields: {
+        Depends:
+          Array.from({ length: 8 }, (_, j) => `t${(i + j + 1) % 40} (>= 2) | none${j}`).join(', ') +
+          ', t0 (>= 3) | nowhere',
+      },
+    }));
+    const base = await make('entangled', { stable: [...chain, ...thicket, { name: 'ok', version: '2' }] });
+    const result = await resolveToy({ ...local(base), installed: ['c0 1', 't0 1', 't1 1', 'ok 1'] });
+    assert.deepEqual(rows(result), ['ok 2 upgrade']);
+    assert.deepEqual(reasons(result), ['c0 unsatisfiable', 't0 unsatisfiable', 't1 unsatisfiable']);
+    assert.match(result.skipped[0]?.detail ?? '', /too entangled/);
+  });
+
+  test('a component that the repository does not have is told', async () => {
+    const base = await make('components', { stable: [{ name: 'a', version: '2' }] });
+    const result = await resolveToy({
+      ...local(base),
+      sources: ['deb http://x.invalid stable main contrib'],
+      installed: ['a 1'],
+    });
+    assert.deepEqual(rows(result), ['a 2 upgrade']);
+    assert.match(result.warnings.join('\n'), /has no packages for this image.*"component":"contrib"/);
+  });
+
   test('dependencies that an image never had stay missing; new ones do not', async () => {
     const base = await make('distroless', {
       stable: [

@@ -29,6 +29,7 @@ export interface ResolveInput {
   readonly imageArch: string;
   readonly imageVariant?: string;
   readonly status: readonly StatusRecord[];
+  /** Both are solved alike: what an image never had may go on missing. */
   readonly kind: 'dpkg' | 'status.d';
   readonly request: ResolveRequest;
 }

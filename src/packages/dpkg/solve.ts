@@ -78,6 +78,8 @@ export function solve(
 
 /** Attempts after which an upgrade counts as unsatisfiable; real ones need some hundreds. */
 const MAX_STEPS = 50_000;
+/** Upgrades that one leads to, one within the other: an index must not exhaust the stack. */
+const MAX_DEPTH = 800;
 
 class Solver {
   readonly upgrades = new Map<string, Upgrade>();
@@ -93,6 +95,7 @@ class Solver {
   /** Keys in order of choice, to take choices back. */
   readonly #trail: string[] = [];
   #steps = 0;
+  #depth = 0;
 
   constructor(input: SolveInput) {
     this.#input = input;
@@ -154,12 +157,13 @@ class Solver {
         reason: 'new-package-not-allowed',
         detail: `${version.name} is not installed, and new packages are not allowed`,
       };
-    if (++this.#steps > MAX_STEPS)
+    if (++this.#steps > MAX_STEPS || this.#depth >= MAX_DEPTH)
       return { reason: 'unsatisfiable', detail: 'its dependencies are too entangled' };
     const mark = this.#trail.length;
     this.upgrades.set(key, { version, from, reason, by });
     this.#trail.push(key);
     this.#register(key, version);
+    this.#depth++;
     const refusal =
       this.#raiseSiblings(version) ??
       this.#meetDependencies(version, from) ??
@@ -167,6 +171,7 @@ class Solver {
       this.#mendOthers(key, version, from);
     if (refusal) this.#takeBack(mark);
     else if (from) this.#raiseSource(version);
+    this.#depth--;
     return refusal;
   }
 
