@@ -171,10 +171,13 @@ export class Authorizer {
     const realm = this.#realm(challenge, registry);
     const used = realm.sendCredentials ? credential : undefined;
     if (credential && !used && !this.#warnedRealm)
-      this.#options.log.warn('credentials were not sent to a token server on another domain', {
-        registry: this.#options.registry,
-        realm: realm.url.host,
-      });
+      this.#options.log.warn(
+        'credentials were not sent to a token server on another domain: see --trusted-realm',
+        {
+          registry: this.#options.registry,
+          realm: realm.url.host,
+        },
+      );
     this.#warnedRealm ||= used !== credential;
     const value = await this.#token(challenge, realm, scopes, used, sent);
     this.#tokens.add(value);
