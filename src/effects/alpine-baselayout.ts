@@ -35,7 +35,11 @@ function update(context: EffectContext): void {
   if (!kinds.has('post-upgrade') && !kinds.has('post-install')) return;
   if (draft.lookup('etc/profile.d/color_prompt.sh')?.link === 'color_prompt')
     draft.put('etc/profile.d/color_prompt.sh', {
-      ...{ type: 'symlink', mode: 0o777, uid: 0, gid: 0, mtime: context.epoch },
+      type: 'symlink',
+      mode: 0o777,
+      uid: 0,
+      gid: 0,
+      mtime: context.epoch,
       link: 'color_prompt.sh.disabled',
     });
   const gid = groupId(draft, 'shadow');

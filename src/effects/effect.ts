@@ -46,6 +46,8 @@ export interface Effect {
   readonly families: readonly EffectContext['family'][];
   /** True when this effect does all that `script` would have done on this upgrade: the script is not looked into. */
   standsFor(script: ScriptRun, context: EffectContext): boolean;
+  /** Why `script` would have changed nothing, for scripts that are known as a whole. */
+  noOp?(script: ScriptRun, context: EffectContext): string | undefined;
   /** True when this effect does what one command of a script would have done; words may hold UNKNOWN. */
   covers?(command: readonly string[], context: EffectContext): boolean;
   /** Does it. Must be idempotent and change nothing when nothing it depends on has changed. */

@@ -6,6 +6,7 @@ import type { Effect, EffectContext, ScriptRun } from './effect.ts';
 import { judgeScript, type ScriptVerdict } from './judge.ts';
 import { ldconfig } from './ldconfig.ts';
 import { pythonBytecode } from './python-bytecode.ts';
+import { rpmLua } from './rpm-lua.ts';
 import { scriptFiles } from './script-files.ts';
 import { triggeredScript } from './triggered.ts';
 
@@ -15,6 +16,7 @@ export const effects: readonly Effect[] = [
   scriptFiles,
   alpineBaselayout,
   busyboxLinks,
+  rpmLua,
   caCertificates,
   pythonBytecode,
   ldconfig,

@@ -50,6 +50,8 @@ export function judgeScript(
     action,
     by,
   });
+  const reason = effects.map((effect) => effect.noOp?.(script, context)).find((text) => text !== undefined);
+  if (reason !== undefined) return { verdict: verdict('no-op', reason), activated: nothing };
   const standing = effects.find((effect) => effect.standsFor(script, context));
   if (standing) return { verdict: verdict('emulated', standing.name), activated: nothing };
   const interpreter = script.interpreter || '/bin/sh';

@@ -5,6 +5,7 @@ import type { Draft } from '../rootfs/draft.ts';
 import type { RootNode, RootView } from '../rootfs/root-view.ts';
 import { byteString } from '../base/bytes.ts';
 import type { Effect, EffectContext } from './effect.ts';
+import { luaRunsLdconfig } from './rpm-lua.ts';
 import { readElf } from './elf.ts';
 import type { ElfFacts } from './elf.ts';
 import { compareLibraries, readLayout, writeCache } from './ld-so-cache.ts';
@@ -18,12 +19,7 @@ const FOR_LIBC6 = 3;
 export const ldconfig: Effect = {
   name: 'ldconfig',
   families: ['dpkg', 'rpm', 'apk'],
-  // rpm's Lua can only start programs
-  standsFor: ({ interpreter, body }) =>
-    interpreter === '<lua>' &&
-    /^\s*(?:rpm\.execute|os\.execute|posix\.exec)\s*\(\s*["'](?:\/usr)?\/sbin\/ldconfig["']\s*\)\s*;?\s*$/.test(
-      body,
-    ),
+  standsFor: luaRunsLdconfig,
   covers: ([program, ...args]) =>
     program === 'ldconfig' && !/-(?!X |v |r \/ |-verbose )/.test(`${args.join(' ')} `),
   inspectors: [

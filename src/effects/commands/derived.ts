@@ -1,9 +1,9 @@
 // Commands that derive a file from others (caches, indexes, lists): where the others are what they were in the image
 // before, the result is what it was too. Where they differ the command is reported.
-import type { RootView } from '../../rootfs/root-view.ts';
 import { isKnown } from '../shell/unknown.ts';
+import { isUnchanged } from '../unchanged.ts';
 import { answer, isObscure, WOULD_CHANGE } from './command.ts';
-import type { Command, CommandTable, Scene } from './command.ts';
+import type { Command, CommandTable } from './command.ts';
 
 /** Command → directories and files it reads; `operands`: those it is given. */
 const INPUTS: Readonly<Record<string, readonly string[] | 'operands'>> = {
@@ -32,19 +32,8 @@ function derived(inputs: readonly string[] | 'operands'): Command {
     const operands = args.filter((arg) => !arg.startsWith('-'));
     const paths = inputs === 'operands' ? operands : inputs;
     if (!args.every(isKnown) || paths.some(isObscure) || paths.length === 0) return WOULD_CHANGE;
-    return paths.every((path) => isUnchanged(scene, path)) ? answer(true) : WOULD_CHANGE;
+    return paths.every((path) => isUnchanged(scene.context.draft, path)) ? answer(true) : WOULD_CHANGE;
   };
-}
-
-function isUnchanged({ context, draft }: Scene, path: string): boolean {
-  return digestOf(context.draft.base, path) === digestOf(draft, path);
-}
-
-/** What lies at a path and below. */
-function digestOf(root: RootView, path: string): string {
-  return [...root.walk(path)]
-    .map((node) => `${node.path}\0${node.type}\0${node.sha256}\0${node.link}`)
-    .join('\0');
 }
 
 /** add-shell and remove-shell (debianutils), by what /etc/shells says. */
