@@ -91,8 +91,8 @@ export function createFetch(options: MirrorOptions): MirrorFetch {
         task,
       });
       task.done(body ? undefined : 'not there');
-      if (body && request.sha256 !== undefined && hexDigest('sha256', body) === request.sha256)
-        await cache?.put(kind, request.sha256, body);
+      if (cache && body && request.sha256 !== undefined && hexDigest('sha256', body) === request.sha256)
+        await cache.put(kind, request.sha256, body);
       return body;
     } catch (error) {
       task.done('failed');

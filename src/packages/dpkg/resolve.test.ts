@@ -181,6 +181,19 @@ describe('resolveDpkg()', () => {
     assert.match(result.skipped[0]?.detail ?? '', /too entangled/);
   });
 
+  test('what an image already has against its own conflicts does not hold it back; a new conflict does', async () => {
+    const base = await make('conflicts', {
+      stable: [
+        { name: 'a', version: '2', fields: { Conflicts: 'x' } },
+        { name: 'b', version: '2', fields: { Breaks: 'y (>= 2)' } },
+        { name: 'x', version: '1' },
+        { name: 'y', version: '2' },
+      ],
+    });
+    const installed = ['a 1 Conflicts: x', 'x 1', 'b 1 Breaks: y (>= 2)', 'y 1'];
+    assert.deepEqual(rows(await resolveToy({ ...local(base), installed })), ['a 2 upgrade', 'b 2 upgrade']);
+  });
+
   test('a component that the repository does not have is told', async () => {
     const base = await make('components', { stable: [{ name: 'a', version: '2' }] });
     const result = await resolveToy({

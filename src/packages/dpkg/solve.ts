@@ -167,7 +167,7 @@ class Solver {
     const refusal =
       this.#raiseSiblings(version) ??
       this.#meetDependencies(version, from) ??
-      this.#resolveConflicts(version) ??
+      this.#resolveConflicts(version, from) ??
       this.#mendOthers(key, version, from);
     if (refusal) this.#takeBack(mark);
     else if (from) this.#raiseSource(version);
@@ -176,7 +176,7 @@ class Solver {
   }
 
   /**
-   * Other installed packages of one source follow if they can: apt's Upgrade-By-Source-Package (2.3 and later). They
+   * Other installed packages of one source follow if they can: apt's Upgrade-By-Source-Package (since 2.5.2). They
    * hold the same fix, and mixed versions of one source are hardly tested by anyone.
    */
   #raiseSource(version: AvailableVersion): void {
@@ -276,11 +276,14 @@ class Solver {
   }
 
   /** What `version` conflicts with must move out of its way: by its own upgrade, never by removal. */
-  #resolveConflicts(version: AvailableVersion): Refusal | undefined {
+  #resolveConflicts(version: AvailableVersion, from: InstalledVersion | undefined): Refusal | undefined {
     for (const relation of version.conflicts)
       for (const key of this.#bearersOf(relation.name)) {
         const victim = this.#at(key);
         if (!victim || !this.#conflict(version, relation, victim)) continue;
+        // they stand together already, against their own words
+        const untouched = victim === this.#installed.get(key);
+        if (untouched && from?.conflicts.some((old) => this.#conflict(from, old, victim))) continue;
         const refusal = this.#moveOn(key, victim, version, `conflicts with ${formatRelations([[relation]])}`);
         if (refusal) return refusal;
         const moved = this.#at(key);
