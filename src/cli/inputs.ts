@@ -1,11 +1,13 @@
 // Flags → the values the pipeline takes: reports, trust, policy.
-import { readdir, stat } from 'node:fs/promises';
+import { readFile, readdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { OnlayError } from '../errors.ts';
 import { encodeText } from '../base/bytes.ts';
 import { parsePlatform } from '../oci/platform.ts';
 import type { Platform } from '../oci/manifest.ts';
 import type { TrustOptions } from '../packages/family.ts';
+import { parsePlans } from '../plan/plan.ts';
+import type { Plan } from '../plan/plan.ts';
 import type { Policy } from '../plan/policy.ts';
 import { parseReport } from '../reports/index.ts';
 import type { Report } from '../reports/index.ts';
@@ -54,6 +56,22 @@ export function readPolicy(flags: PlanFlags): Policy {
     packages: (flags.package ?? []).map(encodeText),
     ignoredPackages: (flags.ignorePackage ?? []).map(encodeText),
   };
+}
+
+/** --plan. Throws PLAN_INVALID, also for a plan of unsigned repositories unless they are allowed. */
+export async function readPlans(
+  path: string,
+  flags: Pick<PlanFlags, 'allowUnsigned'>,
+): Promise<readonly Plan[]> {
+  const text = await readFile(path, 'utf8').catch((error: unknown) => {
+    throw new OnlayError('PLAN_INVALID', `Cannot read the plan ${path}`, { cause: error });
+  });
+  const plans = parsePlans(text, path);
+  if (plans.some(({ unsigned }) => unsigned) && !flags.allowUnsigned)
+    throw new OnlayError('PLAN_INVALID', `Plan ${path} was made from unsigned repositories`, {
+      hint: 'apply it with --allow-unsigned',
+    });
+  return plans;
 }
 
 export function readPlatforms(platforms: readonly string[] | undefined): readonly Platform[] {

@@ -100,6 +100,7 @@ function buildProgram(streams: RunStreams, done: (status: number) => void): Comm
     .argument('<image>')
     .addOption(platformFlag())
     .addOption(flag('--rebuild', 'make the patch layer once more and compare'))
+    .addOption(flag('--plan <file>', 'rebuild by the plan that was applied, instead of solving again'))
     .addOption(epochFlag());
   for (const add of [addRepositoryFlags, addTransportFlags, addOutputFlags]) add(verify);
   verify.action(async (image, flags) =>

@@ -1,10 +1,9 @@
 // `onlay patch`: flags → pipeline → result on the terminal or as a document.
-import { readFile } from 'node:fs/promises';
 import { OnlayError } from '../../errors.ts';
-import { parsePlans } from '../../plan/plan.ts';
 import type { Plan } from '../../plan/plan.ts';
 import { patchImage } from '../../patch/patch.ts';
 import { exitStatus } from '../exit-codes.ts';
+import { readPlans } from '../inputs.ts';
 import type { RunStreams } from '../main.ts';
 import { ignoredFlags, parseEpoch, parseNumber } from '../options.ts';
 import type { ApplyFlags, OutputFlags, PlanFlags, SourceFlags, TransportFlags } from '../options.ts';
@@ -27,7 +26,7 @@ export async function patch(flags: PatchFlags, streams: RunStreams): Promise<num
   const sourceDateEpoch = parseEpoch(flags.sourceDateEpoch);
   if (!flags.dryRun) requireDestination(flags);
   const inputs = await readPlanInputs(flags, session);
-  const plans = flags.plan === undefined ? undefined : await readPlans(flags.plan, flags);
+  const plans = flags.plan === undefined ? undefined : await readLock(flags.plan, flags);
   await using source = await openSource(flags.image, session, flags.dryRun ? undefined : flags);
   await using target = flags.dryRun ? undefined : await openTarget(flags, source, session);
   await using moved = flags.rebase ? await openMovedBase(source, session) : undefined;
@@ -56,19 +55,11 @@ export async function patch(flags: PatchFlags, streams: RunStreams): Promise<num
   return run.outcome.changed || needed ? 0 : unchanged;
 }
 
-async function readPlans(path: string, flags: PatchFlags): Promise<readonly Plan[]> {
+function readLock(path: string, flags: PatchFlags): Promise<readonly Plan[]> {
   for (const [name, value] of Object.entries({ '--report': flags.report, '--repo': flags.repo }))
     if (value !== undefined)
       throw new OnlayError('USAGE', `--plan cannot be combined with ${name}`, {
         hint: 'a plan holds all decisions already',
       });
-  const text = await readFile(path, 'utf8').catch((error: unknown) => {
-    throw new OnlayError('PLAN_INVALID', `Cannot read the plan ${path}`, { cause: error });
-  });
-  const plans = parsePlans(text, path);
-  if (plans.some(({ unsigned }) => unsigned) && !flags.allowUnsigned)
-    throw new OnlayError('PLAN_INVALID', `Plan ${path} was made from unsigned repositories`, {
-      hint: 'apply it with --allow-unsigned',
-    });
-  return plans;
+  return readPlans(path, flags);
 }

@@ -1,6 +1,6 @@
 // `onlay verify IMAGE`: recomputes what an image claims; exit status 6 when something is wrong.
 import { verifyImage } from '../../patch/verify.ts';
-import { readPlatforms, readTrust } from '../inputs.ts';
+import { readPlans, readPlatforms, readTrust } from '../inputs.ts';
 import type { RunStreams } from '../main.ts';
 import { parseEpoch } from '../options.ts';
 import type { ApplyFlags, OutputFlags, PlanFlags, TransportFlags } from '../options.ts';
@@ -10,11 +10,15 @@ import { openSession } from '../session.ts';
 export type VerifyFlags = TransportFlags &
   OutputFlags &
   Pick<PlanFlags, 'mirror' | 'repo' | 'trustKey' | 'onlyTrustKeys' | 'allowUnsigned'> &
-  Pick<ApplyFlags, 'sourceDateEpoch'> & { readonly platform?: readonly string[]; readonly rebuild?: boolean };
+  Pick<ApplyFlags, 'plan' | 'sourceDateEpoch'> & {
+    readonly platform?: readonly string[];
+    readonly rebuild?: boolean;
+  };
 
 export async function verify(image: string, flags: VerifyFlags, streams: RunStreams): Promise<number> {
   await using session = await openSession(flags, streams);
   const trust = await readTrust(flags);
+  const plans = flags.plan === undefined ? undefined : await readPlans(flags.plan, flags);
   await using source = await openSource(image, session);
   const found = await verifyImage({
     ...trust,
@@ -23,6 +27,7 @@ export async function verify(image: string, flags: VerifyFlags, streams: RunStre
     rebuild: flags.rebuild === true,
     fetch: session.fetch,
     repositories: flags.repo ?? [],
+    plans,
     now: Date.now(),
     sourceDateEpoch: parseEpoch(flags.sourceDateEpoch),
     // a verification believes no earlier reading
@@ -39,10 +44,13 @@ export async function verify(image: string, flags: VerifyFlags, streams: RunStre
       `${JSON.stringify({ schemaVersion: 1, image, valid: found.length === 0, problems: found }, null, 2)}\n`,
     );
   else {
-    for (const { where, kind, message } of found) streams.stdout.write(`${where}: ${kind}: ${message}\n`);
-    streams.stdout.write(
-      `${source.name}: ${found.length === 0 ? 'no problems' : `${found.length} problems`}\n`,
-    );
+    for (const { where, severity, kind, message } of found)
+      streams.stdout.write(`${where}: ${severity}: ${kind}: ${message}\n`);
+    streams.stdout.write(`${source.name}: ${summary(found.length)}\n`);
   }
   return found.length === 0 ? 0 : 6;
+}
+
+function summary(problems: number): string {
+  return problems === 0 ? 'no problems' : problems === 1 ? '1 problem' : `${problems} problems`;
 }
