@@ -2,7 +2,7 @@
 // answer or refuse with an OnlayError; they neither crash nor loop, whatever they are given.
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { OnlayError } from '../../src/errors.ts';
 import { parseAptConfig } from '../../src/packages/dpkg/apt-config.ts';
 import { loginFor, parseAuthConf } from '../../src/packages/dpkg/auth-conf.ts';
