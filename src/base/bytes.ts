@@ -39,9 +39,7 @@ export function concatBytes(chunks: readonly Uint8Array[]): Uint8Array {
 
 /** A Buffer over the same memory: the fast string and search methods without a copy. */
 export function view(bytes: Uint8Array): Buffer & { latin1Slice(start?: number, end?: number): string } {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength) as Buffer & {
-    latin1Slice(start?: number, end?: number): string;
-  };
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 declare global {
