@@ -71,7 +71,7 @@ export function randomUpgrade(seed: number): UpgradeCase {
     const paths = new Set<string>();
     for (let i = 2 + random.below(8); i > 0; i--) {
       const { path, prefix } = random.pick(DIRECTORIES);
-      paths.add(`${path}/${prefix}${random.chance(0.6) ? name : ''}${random.pick([...'abcdef'])}`);
+      paths.add(`${path}/${prefix}${random.chance(0.6) ? name : ''}${random.pick('abcdef'.split(''))}`);
     }
     // documentation that is there in any case tells whether documentation is wanted
     const one: Draft[] = [{ path: `/etc/${name}.doc`, flags: doc, content: 'd', mtime: 1 }];
@@ -155,7 +155,7 @@ const NEW_NAMES = ['na', 'nb', 'nc'];
 
 export function randomRepository(seed: number): PlanCase {
   const random = new Choices(seed);
-  const names = [...'abcdefghij'].slice(0, 4 + random.below(6)).map((letter) => `p${letter}`);
+  const names = 'abcdefghij'.split('').slice(0, 4 + random.below(6)).map((letter) => `p${letter}`);
   const all = [...names, ...NEW_NAMES];
   const archs = new Map(all.map((name) => [name, random.chance(0.7) ? 'noarch' : 'x86_64']));
   const installedNames = names.filter(() => random.chance(0.8));
