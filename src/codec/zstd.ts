@@ -48,7 +48,22 @@ function implementations(): [Zstd, ...Zstd[]] {
 // What input is cut into before it is encoded.
 const BLOCK_SIZE = 1024 * 1024;
 
-type Binding = typeof import('zstd-napi/binding.js');
+/** What is used of `zstd-napi/binding`; its own types are absent where the package is. */
+interface Binding {
+  readonly DCtx: new () => {
+    setParameter(parameter: number, value: number): void;
+    /** Answers [hint, bytes produced, bytes consumed]. */
+    decompressStream(output: Uint8Array, input: Uint8Array): [number, number, number];
+  };
+  readonly CCtx: new () => {
+    setParameter(parameter: number, value: number): void;
+    /** Answers [bytes left to flush, bytes produced, bytes consumed]. */
+    compressStream2(output: Uint8Array, input: Uint8Array, end: number): [number, number, number];
+  };
+  readonly DParameter: { readonly windowLogMax: number };
+  readonly CParameter: { readonly compressionLevel: number; readonly checksumFlag: number };
+  readonly EndDirective: { readonly continue: number; readonly end: number };
+}
 
 function nativeZstd(): Zstd | undefined {
   let binding: Binding;
