@@ -137,7 +137,8 @@ function straightenLinks(files: Draft[]): void {
     if (linked.length < 2 || !linked.includes(file) || !first) delete file.inode;
     else {
       const { content, mode, user, group, mtime } = first;
-      Object.assign(file, { content, mode, user, group, mtime });
+      // no %config among them: where only some of a set are to be written, rpm 4.18 leaves empty files behind
+      Object.assign(file, { content, mode, user, group, mtime, flags: 0 });
       delete file.caps;
     }
   }

@@ -79,7 +79,7 @@ function checkSchema(database: Database, what: string): void {
     const plain =
       (type === 'table' && /^CREATE TABLE\b/i.test(String(statement))) ||
       (type === 'index' && (statement === null || /^CREATE INDEX\b/i.test(String(statement))));
-    if (!plain || /\bGENERATED\b|\bCHECK\b/i.test(String(statement)))
+    if (!plain || /\b(?:GENERATED|CHECK)\b|\bAS\s*\(/i.test(String(statement)))
       throw new OnlayError(
         'DATABASE_INVALID',
         `Cannot read ${what}: it has a ${String(type)} ${String(name)} that rpm does not create`,
