@@ -1,0 +1,35 @@
+// The command in this process, for tests that run it often: its own streams, no environment, no home.
+import { PassThrough } from 'node:stream';
+import { main, type Streams } from '../../src/cli/main.ts';
+
+export interface InProcessOptions {
+  readonly input?: Uint8Array;
+  /** Which streams are terminals. */
+  readonly terminals?: readonly ('stdin' | 'stdout' | 'stderr')[];
+}
+
+export interface InProcessRun {
+  readonly status: number;
+  readonly output: Buffer;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export async function runInProcess(
+  args: readonly string[],
+  { input = new Uint8Array(), terminals = [] }: InProcessOptions = {},
+): Promise<InProcessRun> {
+  const stream = (name: 'stdin' | 'stdout' | 'stderr'): PassThrough & { isTTY: boolean } =>
+    Object.assign(new PassThrough(), { isTTY: terminals.includes(name) });
+  const [stdin, stdout, stderr] = [stream('stdin'), stream('stdout'), stream('stderr')];
+  const written = [stdout, stderr].map((from) => {
+    const chunks: Buffer[] = [];
+    from.on('data', (chunk: Buffer) => chunks.push(chunk));
+    return chunks;
+  });
+  stdin.end(input);
+  const streams = { stdin, stdout, stderr, env: { HOME: '/dev/null' } } as unknown as Streams;
+  const status = await main(args, streams);
+  const [output, errors] = written.map((chunks) => Buffer.concat(chunks)) as [Buffer, Buffer];
+  return { status, output, stdout: output.toString(), stderr: errors.toString() };
+}
