@@ -130,7 +130,12 @@ function generate(random: Random): { old: readonly ToyApk[]; fresh: readonly Toy
         scripts: random.chance(0.5)
           ? { 'post-upgrade': `#!/bin/sh\n# ${version}\n`, trigger: '#!/bin/sh\n' }
           : {},
-        files: [...folders.map((path) => directory(random, path)), ...payload(random, paths)],
+        // a package without a directory makes apk write its fields into the next record
+        files: [
+          ...folders.map((path) => directory(random, path)),
+          { path: 'opt', type: 'directory' as const },
+          ...payload(random, paths),
+        ],
       };
     });
   const first = new Map<string, number>();

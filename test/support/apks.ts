@@ -115,9 +115,16 @@ function fileEntry(file: ToyFile): Uint8Array {
   for (const [name, value] of Object.entries(xattrs))
     records.push([`SCHILY.xattr.${name}`, Buffer.from(value, 'latin1')]);
   const header = tarHeader({
-    ...{ path, type, link, size: content.length, mtime: TIME },
+    path,
+    type,
+    link,
+    size: content.length,
+    mtime: TIME,
     mode: file.mode ?? (type === 'directory' ? 0o755 : type === 'symlink' ? 0o777 : 0o644),
-    ...{ uid: file.uid ?? 0, gid: file.gid ?? 0, uname: file.uname ?? 'root', gname: file.gname ?? 'root' },
+    uid: file.uid ?? 0,
+    gid: file.gid ?? 0,
+    uname: file.uname ?? 'root',
+    gname: file.gname ?? 'root',
   });
   return Buffer.concat([paxHeader(records), header, content, tarPadding(content.length)]);
 }
@@ -127,17 +134,18 @@ function paxHeader(records: readonly PaxRecord[]): Uint8Array {
   const body = encodePax(records);
   const block = Buffer.alloc(512);
   encodeBlock(block, 0, {
-    ...{
-      path: 'PaxHeaders/x',
-      flag: 'x',
-      mode: 0o644,
-      uid: 0,
-      gid: 0,
-      size: body.length,
-      mtime: 0,
-      link: '',
-    },
-    ...{ uname: '', gname: '', devMajor: 0, devMinor: 0 },
+    path: 'PaxHeaders/x',
+    flag: 'x',
+    mode: 0o644,
+    uid: 0,
+    gid: 0,
+    size: body.length,
+    mtime: 0,
+    link: '',
+    uname: '',
+    gname: '',
+    devMajor: 0,
+    devMinor: 0,
   });
   return Buffer.concat([block, body, tarPadding(body.length)]);
 }

@@ -165,7 +165,19 @@ function makeEntry(
   const { type, mode, uid, gid, uname, gname, mtime, xattrs, devMajor, devMinor } = header;
   const link = type === 'hardlink' ? header.link.replace(/\/+$/, '') : header.link;
   return {
-    ...{ path, type, mode, uid, gid, uname, gname, mtime, link, content, xattrs, devMajor, devMinor },
+    path,
+    type,
+    mode,
+    uid,
+    gid,
+    uname,
+    gname,
+    mtime,
+    link,
+    content,
+    xattrs,
+    devMajor,
+    devMinor,
     checksum:
       type === 'hardlink'
         ? linkedChecksum(path, link, checksums, what)
@@ -204,11 +216,10 @@ function ownChecksum({ header, content }: TarMember, what: string): string {
 }
 
 function isSafePath(path: string): boolean {
-  // oxlint-disable-next-line no-control-regex -- apk refuses them as well: they would break the lines of the database
-  return (
-    !/[\u0000-\u001f\u007f]/.test(path) &&
-    path.split('/').every((part) => part !== '' && part !== '.' && part !== '..')
-  );
+  // apk refuses control characters as well: they would break the lines of the database
+  // oxlint-disable-next-line no-control-regex
+  if (/[\u0000-\u001f\u007f]/.test(path)) return false;
+  return path.split('/').every((part) => part !== '' && part !== '.' && part !== '..');
 }
 
 function unsafe(what: string, path: string): OnlayError {

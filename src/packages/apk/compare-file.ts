@@ -2,6 +2,7 @@
 // first 20 bytes of the SHA-256 for packages that apk 3 installed (flag S).
 import { fromByteString } from '../../base/bytes.ts';
 import { hexDigest, rawDigest } from '../../base/hash.ts';
+import { contentDigestsOf } from '../../rootfs/content-digests.ts';
 import type { RootNode, RootView } from '../../rootfs/root-view.ts';
 import type { ApkEntry } from './apk-file.ts';
 
@@ -16,6 +17,8 @@ export function holds(
     return encode(rawDigest(truncatedSha256 ? 'sha256' : 'sha1', fromByteString(node.link))) === checksum;
   if (node.type !== 'file') return false;
   if (truncatedSha256) return encode(Buffer.from(node.sha256, 'hex')) === checksum;
+  const known = contentDigestsOf(node);
+  if (known) return encode(Buffer.from(known.sha1, 'hex')) === checksum;
   if (!root.readable(node.path)) return undefined;
   return encode(rawDigest('sha1', root.read(node.path) ?? new Uint8Array())) === checksum;
 }

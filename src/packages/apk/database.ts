@@ -6,6 +6,7 @@ import type { RootView } from '../../rootfs/root-view.ts';
 import type { OpenInput, PackageDatabase } from '../family.ts';
 import type { InstalledPackage } from '../package.ts';
 import { verifyPackage } from '../verified.ts';
+import { auditInstalled } from './audit.ts';
 import { checkDataHash, controlDigest, readControl, splitApk } from './apk-file.ts';
 import { installPackages } from './install.ts';
 import type { StoredDatabase } from './install.ts';
@@ -65,6 +66,8 @@ export function openDatabase({
     unpack: async (verified) => unpackApk(verified),
     // oxlint-disable-next-line typescript/require-await -- the port is asynchronous, so that errors reject
     install: async (input) => installPackages(stored, input),
+    // oxlint-disable-next-line typescript/require-await -- the port is asynchronous, so that errors reject
+    audit: async () => auditInstalled(root, records),
   };
 }
 

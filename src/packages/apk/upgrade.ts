@@ -109,28 +109,28 @@ function writeFiles(
   },
 ): void {
   const { ledger, touched } = transaction;
-  /** Where the files of the package lie, for its hard links. */
-  const placed = new Map<string, { readonly at: RootPath | undefined; readonly entry: ApkEntry }>();
+  /** Files of the package by path; hard links share the object of their target. `at`: where one of them lies. */
+  const placed = new Map<string, { at: RootPath | undefined; readonly entry: ApkEntry }>();
   for (const entry of owned) {
     if (entry.type === 'directory') continue;
     const path = entry.path as RootPath;
     const parent = parentOf(path);
     const directory =
       fresh.directories.get(parent) ?? addDirectory(transaction, fresh, parent, DIRECTORY_OWNER);
-    const target = entry.type === 'hardlink' ? placed.get(entry.link) : undefined;
+    const linked = entry.type === 'hardlink' ? entry.link : path;
     // a link to a file that was left to another package becomes a file of its own; apk leaves it out
-    const source =
-      target?.entry ?? (entry.type === 'hardlink' ? sources.get(entry.link) : undefined) ?? entry;
+    const file = placed.get(linked) ?? { at: undefined, entry: sources.get(linked) ?? entry };
     const before = ledgerBefore(transaction, path);
     const at = placeFile(transaction, {
-      entry: { ...source, path },
+      entry: { ...file.entry, path },
       package: fresh.name,
       before,
-      node: fileNode(source, accounts, transaction.epoch),
-      linkTo: target?.at,
+      node: fileNode(file.entry, accounts, transaction.epoch),
+      linkTo: file.at,
       linkOwner: resolveOwner(entry, accounts),
     });
-    placed.set(path, { at: at === 'same' || at === 'blocked' ? undefined : at, entry: source });
+    if (at !== 'same' && at !== 'blocked') file.at ??= at;
+    placed.set(linked, file).set(path, file);
     if (at === 'blocked') {
       fresh.fields.set('f', 'f');
       continue;
