@@ -32,22 +32,25 @@ export function makeDeb({ control, members = {}, entries, mtime = 1_600_000_000 
       content,
     })),
   ]);
-  return Buffer.concat([
-    fromByteString('!<arch>\n'),
-    ...arMember('debian-binary', fromByteString('2.0\n')),
-    ...arMember('control.tar', controlTar),
-    ...arMember('data.tar', tarOf(withParents(entries, mtime))),
-  ]);
+  return makeAr({
+    'debian-binary': fromByteString('2.0\n'),
+    'control.tar': controlTar,
+    'data.tar': tarOf(withParents(entries, mtime)),
+  });
 }
 
-function arMember(name: string, content: Uint8Array): Uint8Array[] {
-  const header = [name.padEnd(16), '0'.padEnd(12), '0'.padEnd(6), '0'.padEnd(6), '100644'.padEnd(8)];
-  const size = String(content.length).padEnd(10);
-  return [
-    fromByteString(`${header.join('')}${size}\`\n`),
-    content,
-    fromByteString(content.length % 2 ? '\n' : ''),
-  ];
+/** An ar archive of these members, in order. */
+export function makeAr(members: Readonly<Record<string, Uint8Array>>): Uint8Array {
+  const pieces = Object.entries(members).flatMap(([name, content]) => {
+    const header = [name.padEnd(16), '0'.padEnd(12), '0'.padEnd(6), '0'.padEnd(6), '100644'.padEnd(8)];
+    const size = String(content.length).padEnd(10);
+    return [
+      fromByteString(`${header.join('')}${size}\`\n`),
+      content,
+      fromByteString(content.length % 2 ? '\n' : ''),
+    ];
+  });
+  return Buffer.concat([fromByteString('!<arch>\n'), ...pieces]);
 }
 
 function withParents(entries: readonly Entry[], mtime: number): Entry[] {

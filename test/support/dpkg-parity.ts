@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { hexDigest } from '../../src/base/hash.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { dpkg } from '../../src/packages/dpkg/family.ts';
-import type { Installation, PackageDatabase } from '../../src/packages/family.ts';
+import type { Installation, PackageDatabase, UnpackedPackage } from '../../src/packages/family.ts';
 import type { PlannedPackage, PlannedRemoval, PlanReason } from '../../src/packages/package.ts';
 import { createDraft, type Draft } from '../../src/rootfs/draft.ts';
 import type { RootView } from '../../src/rootfs/root-view.ts';
@@ -27,6 +27,7 @@ export interface Upgraded {
   readonly draft: Draft;
   readonly database: PackageDatabase;
   readonly installation: Installation;
+  readonly unpacked: readonly UnpackedPackage[];
 }
 
 /** Opens the database of `root` and installs `debs` into a draft. */
@@ -55,7 +56,7 @@ export async function upgradeView(
     epoch: EPOCH,
     log: silentLog,
   });
-  return { draft, database, installation };
+  return { draft, database, installation, unpacked: packages };
 }
 
 function plan(database: PackageDatabase, { name, version, arch, bytes, reason }: DebFile): PlannedPackage {

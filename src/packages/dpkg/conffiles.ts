@@ -2,11 +2,11 @@
 // src/main/configure.c: the text on disk, the text the old version shipped and the text the new one ships decide.
 import { hexDigest } from '../../base/hash.ts';
 import type { Draft } from '../../rootfs/draft.ts';
-import { parentOf } from '../../rootfs/path.ts';
 import type { RootNode } from '../../rootfs/root-view.ts';
 import type { ConfigFileOutcome } from '../family.ts';
 import type { Attributes } from './attributes.ts';
 import type { DebEntry } from './deb.ts';
+import { dereference } from './dereference.ts';
 import type { ConffileRecord } from './status-stanza.ts';
 import type { Transaction, Unit } from './transaction.ts';
 
@@ -88,17 +88,10 @@ export function configureConffile(
 
 /** False for directories, devices and symlinks to them, or in a circle: dpkg gives up on those. */
 function isConffileType(draft: Draft, target: string): boolean {
-  let path = target;
-  for (let links = 0; links <= MAX_LINKS; links++) {
-    const node = draft.lookup(path);
-    if (node?.type !== 'symlink') return node === undefined || node.type === 'file';
-    path = node.link.startsWith('/') ? node.link : `${parentOf(node.path)}/${node.link}`;
-  }
-  return false;
+  const path = dereference(draft, target);
+  const node = path === undefined ? undefined : draft.lookup(path);
+  return path !== undefined && (node === undefined || node.type === 'file');
 }
-
-/** Symlinks dpkg follows to a conffile. */
-const MAX_LINKS = 25;
 
 /**
  * remove-on-upgrade: a conffile that the new version wants gone. Unmodified it is removed, else saved as .dpkg-old.
@@ -111,8 +104,8 @@ export function removeConffile(transaction: Transaction, unit: Unit, conffile: P
     return;
   }
   if (ownership.owners(name, unit.id).length > 0) return;
-  const node = draft.follow(target);
-  const path = node?.path ?? draft.resolve(target);
+  const path = dereference(draft, target) as string;
+  const node = draft.lookup(path);
   draft.remove(`${path}.dpkg-dist`);
   if (!node) return;
   transaction.removed.add(path);

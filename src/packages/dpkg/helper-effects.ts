@@ -4,6 +4,7 @@ import { hexDigest } from '../../base/hash.ts';
 import type { Draft } from '../../rootfs/draft.ts';
 import type { RootNode } from '../../rootfs/root-view.ts';
 import { moveFile } from './conffiles.ts';
+import { dereference } from './dereference.ts';
 import type { HelperCommand } from './maintscript-helper.ts';
 import { removePath } from './transaction.ts';
 import type { Transaction, Unit } from './transaction.ts';
@@ -108,9 +109,7 @@ function owns({ ownership, packages }: Transaction, unit: Unit, { path, owner }:
 
 function matchesLink({ draft }: Transaction, { path, target }: LinkCommand): boolean {
   const node = draft.lookup(path);
-  if (node?.type !== 'symlink') return false;
-  const real = draft.follow(path);
-  return node.link === target || (real !== undefined && `/${real.path}` === target);
+  return node?.type === 'symlink' && (node.link === target || `/${dereference(draft, path)}` === target);
 }
 
 /** Empties the directory, unless it holds conffiles or what is not the package's: then it stays a directory. */
@@ -140,8 +139,9 @@ function stageDirectory(transaction: Transaction, unit: Unit, { path, owner }: L
 
 /** The symlink takes the directory's place; what has been unpacked into that goes where it leads. */
 function replaceDirectory({ draft, epoch }: Transaction, { path, target }: LinkCommand): void {
+  if (draft.lookup(path)?.type !== 'directory') return;
   const spelling = target.startsWith('/') ? target : `${path.slice(0, path.lastIndexOf('/'))}/${target}`;
-  const destination = draft.follow(spelling)?.path ?? draft.resolve(spelling);
+  const destination = dereference(draft, spelling) ?? draft.resolve(spelling);
   for (const name of draft.list(path)) moveTree(draft, `${path}/${name}`, `${destination}/${name}`);
   draft.remove(path);
   draft.put(path, { type: 'symlink', mode: 0o777, uid: 0, gid: 0, mtime: epoch, link: target });

@@ -93,13 +93,20 @@ export function heldReason(record: StatusRecord): string | undefined {
   return settled ? undefined : record.state;
 }
 
-/** Applies journal stanzas, in the order of their files: each replaces the record of its package and architecture. */
+/**
+ * Applies journal stanzas, in the order of their files: each replaces the record of its package and architecture. What
+ * has been removed has lost its architecture, and stands for the only record of its name.
+ */
 export function replayUpdates(
   records: readonly StatusRecord[],
   updates: readonly StatusRecord[],
 ): StatusRecord[] {
   const merged = [...records];
-  for (const update of updates) putRecord(merged, update);
+  for (const update of updates) {
+    const named = merged.filter(({ name }) => name === update.name);
+    if (update.arch === '' && named.length === 1) dropRecord(merged, named[0] as StatusRecord);
+    putRecord(merged, update);
+  }
   return merged.filter((record) => record.want !== 'unknown' || record.state !== 'not-installed');
 }
 
