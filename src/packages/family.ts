@@ -6,7 +6,14 @@ import type { RootPath } from '../rootfs/path.ts';
 import type { RootView } from '../rootfs/root-view.ts';
 import type { Distro } from './distro.ts';
 import type { Fetch } from './fetch.ts';
-import type { FamilyName, InstalledPackage, PlannedPackage, PlannedRemoval, Resolution, Wanted } from './package.ts';
+import type {
+  FamilyName,
+  InstalledPackage,
+  PlannedPackage,
+  PlannedRemoval,
+  Resolution,
+  Wanted,
+} from './package.ts';
 import type { VerifiedPackage } from './verified.ts';
 
 export interface PackageFamily {

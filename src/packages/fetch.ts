@@ -15,7 +15,12 @@ export interface FetchRequest {
   /** Credentials found in the image's or the user's configuration; sent to this origin only. */
   readonly credentials?: { readonly username: string; readonly password: string };
   /** Additional trust for this repository. PEM. */
-  readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string; readonly verify?: boolean };
+  readonly tls?: {
+    readonly ca?: string;
+    readonly cert?: string;
+    readonly key?: string;
+    readonly verify?: boolean;
+  };
   /** Proxy URL from the repository's configuration; 'direct' forbids proxies; absent: the environment's. */
   readonly proxy?: string;
   readonly headers?: Readonly<Record<string, string>>;

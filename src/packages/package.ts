@@ -44,7 +44,8 @@ export interface PackageDigest {
   readonly value: string;
 }
 
-export type PlanReason = 'requested' | 'upgrade' | 'dependency' | 'sibling' | 'breaks' | 'obsoletes' | 'install-if';
+export type PlanReason =
+  'requested' | 'upgrade' | 'dependency' | 'sibling' | 'breaks' | 'obsoletes' | 'install-if';
 
 /** One package of a plan: what to download, how to know it is the right one, and why. Plain JSON data. */
 export interface PlannedPackage {

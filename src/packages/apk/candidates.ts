@@ -3,6 +3,7 @@
 import type { ApkIndex, IndexEntry } from './apkindex.ts';
 import { normalChecksum } from './apkindex.ts';
 import { parseDependencies } from './dependencies.ts';
+import type { Dependency } from './dependencies.ts';
 import { field } from './installed.ts';
 import type { InstalledRecord } from './installed.ts';
 import type { Repository } from './repositories.ts';
@@ -14,18 +15,73 @@ export interface OpenRepository {
   readonly index: ApkIndex;
 }
 
-/** A candidate and where it can be had. */
-export interface Offer {
-  readonly candidate: Candidate;
-  readonly entry: IndexEntry | undefined;
-  readonly repository: Repository | undefined;
-}
-
 export interface Offers {
   readonly tags: Tags;
   /** Installed ones first, in database order; then in the order of the repositories. */
-  readonly candidates: readonly Candidate[];
-  readonly offerOf: (candidate: Candidate) => Offer | undefined;
+  readonly candidates: readonly Offer[];
+}
+
+/** A candidate and where it can be had. Indexes have a hundred thousand packages: lists are parsed when looked at. */
+export class Offer implements Candidate {
+  readonly name: string;
+  readonly version: string;
+  readonly checksum: string;
+  readonly origin: string;
+  readonly priority: number;
+  readonly empty: boolean;
+  readonly installed: boolean;
+  tags = 0;
+  repository = -1;
+  /** Its first repository's record of it, and that repository. */
+  entry: IndexEntry | undefined;
+  from: Repository | undefined;
+  readonly #raw: RawLists;
+  #depends: readonly Dependency[] | undefined;
+  #provides: readonly Dependency[] | undefined;
+  #installIf: readonly Dependency[] | undefined;
+
+  constructor(facts: OfferFacts, installed: boolean) {
+    this.name = facts.name;
+    this.version = facts.version;
+    this.checksum = facts.checksum;
+    this.origin = facts.origin;
+    this.priority = facts.priority;
+    this.empty = facts.installedSize === 0;
+    this.installed = installed;
+    this.#raw = facts;
+  }
+
+  get depends(): readonly Dependency[] {
+    return (this.#depends ??= parse(this.#raw.depends));
+  }
+
+  get provides(): readonly Dependency[] {
+    return (this.#provides ??= parse(this.#raw.provides));
+  }
+
+  get installIf(): readonly Dependency[] {
+    return (this.#installIf ??= parse(this.#raw.installIf));
+  }
+
+  /** The same package after a first step of the upgrade. */
+  asInstalled(installed: boolean): Offer {
+    const copy = new Offer({ ...this.#raw, ...this, installedSize: this.empty ? 0 : 1 }, installed);
+    copy.tags = this.tags;
+    copy.repository = this.repository;
+    copy.entry = this.entry;
+    copy.from = this.from;
+    return copy;
+  }
+}
+
+type RawLists = Pick<IndexEntry, 'depends' | 'provides' | 'installIf'>;
+type OfferFacts = RawLists &
+  Pick<IndexEntry, 'name' | 'version' | 'checksum' | 'origin' | 'priority' | 'installedSize'>;
+
+const NONE: readonly Dependency[] = [];
+
+function parse(text: string): readonly Dependency[] {
+  return text === '' ? NONE : parseDependencies(text);
 }
 
 export function collectOffers(
@@ -33,95 +89,39 @@ export function collectOffers(
   repositories: readonly OpenRepository[],
 ): Offers {
   const tags = new Tags(repositories.map(({ repository }) => repository.tag));
-  const drafts = new Map<string, CandidateDraft>();
+  const offers = new Map<string, Offer>();
   for (const record of records) {
-    const checksum = normalChecksum(field(record, 'C'));
-    drafts.set(`${checksum} ${field(record, 'P')}`, {
-      ...lists(field(record, 'D'), field(record, 'p'), field(record, 'i').replace(/^\[|\]$/g, '')),
-      name: field(record, 'P'),
-      version: field(record, 'V'),
-      checksum,
-      origin: field(record, 'o'),
-      priority: Number(field(record, 'k')) || 0,
-      installed: true,
-      tags: tags.bit(field(record, 's')),
-      repository: -1,
-      empty: /^0*$/.test(field(record, 'I')),
-      entry: undefined,
-      from: undefined,
-    });
+    const offer = new Offer(installedFacts(record), true);
+    offer.tags = tags.bit(field(record, 's'));
+    offers.set(offer.checksum, offer);
   }
   repositories.forEach(({ repository, index }, number) => {
+    const tag = tags.bit(repository.tag);
     for (const entry of index.entries) {
-      const key = `${entry.checksum} ${entry.name}`;
-      let draft = drafts.get(key);
-      if (!draft) {
-        draft = newDraft(entry, number);
-        drafts.set(key, draft);
-      }
-      draft.tags |= tags.bit(repository.tag);
-      if (draft.repository === -1) draft.repository = number;
-      draft.entry ??= entry;
-      draft.from ??= repository;
+      let offer = offers.get(entry.checksum);
+      if (!offer) offers.set(entry.checksum, (offer = new Offer(entry, false)));
+      offer.tags |= tag;
+      if (offer.entry) continue;
+      offer.repository = number;
+      offer.entry = entry;
+      offer.from = repository;
     }
   });
-  const offers = new Map<Candidate, Offer>();
-  for (const { entry, from, ...rest } of drafts.values()) {
-    const candidate = lazyLists(rest);
-    offers.set(candidate, { candidate, entry, repository: from });
-  }
-  return { tags, candidates: [...offers.keys()], offerOf: (candidate) => offers.get(candidate) };
+  return { tags, candidates: [...offers.values()] };
 }
 
-type CandidateDraft = {
-  -readonly [K in Exclude<keyof Candidate, 'depends' | 'provides' | 'installIf'>]: Candidate[K];
-} & {
-  readonly rawDepends: string;
-  readonly rawProvides: string;
-  readonly rawInstallIf: string;
-  entry: IndexEntry | undefined;
-  from: Repository | undefined;
-};
-
-function newDraft(entry: IndexEntry, repository: number): CandidateDraft {
+function installedFacts(record: InstalledRecord): OfferFacts {
   return {
-    ...lists(entry.depends, entry.provides, entry.installIf),
-    name: entry.name,
-    version: entry.version,
-    checksum: entry.checksum,
-    origin: entry.origin,
-    priority: entry.priority,
-    installed: false,
-    tags: 0,
-    repository,
-    empty: entry.installedSize === 0,
-    entry: undefined,
-    from: undefined,
-  };
-}
-
-function lists(
-  rawDepends: string,
-  rawProvides: string,
-  rawInstallIf: string,
-): Pick<CandidateDraft, 'rawDepends' | 'rawProvides' | 'rawInstallIf'> {
-  return { rawDepends, rawProvides, rawInstallIf };
-}
-
-/** Of the many packages of an index few are ever looked at: their dependencies are parsed when they are. */
-function lazyLists({
-  rawDepends,
-  rawProvides,
-  rawInstallIf,
-  ...rest
-}: Omit<CandidateDraft, 'entry' | 'from'>): Candidate {
-  let depends: Candidate['depends'] | undefined;
-  return {
-    ...rest,
-    provides: parseDependencies(rawProvides),
-    installIf: parseDependencies(rawInstallIf),
-    get depends() {
-      return (depends ??= parseDependencies(rawDepends));
-    },
+    name: field(record, 'P'),
+    version: field(record, 'V'),
+    // records without a checksum are packages all the same
+    checksum: normalChecksum(field(record, 'C')) || `installed ${field(record, 'P')}`,
+    origin: field(record, 'o'),
+    priority: Number(field(record, 'k')) || 0,
+    installedSize: Number(field(record, 'I')) || 0,
+    depends: field(record, 'D'),
+    provides: field(record, 'p'),
+    // apko writes brackets
+    installIf: field(record, 'i').replace(/^\[|\]$/g, ''),
   };
 }

@@ -42,14 +42,30 @@ const SPELLINGS: ReadonlyMap<string, Operator> = new Map([
 ]);
 const SHAPE = /^(!?)([^<>=~@\s!][^<>=~@\s]*)(?:([<>=~]{1,2})([^@\s]+))?(?:@([^@\s]+))?$/;
 
+const SPECIAL = /[<>=~@!\s]/;
+
 /** One dependency; undefined when it is malformed. */
 export function parseDependency(text: string): Dependency | undefined {
+  const special = text.search(SPECIAL);
+  if (special === -1) return text === '' ? undefined : plain(text, '', '');
+  // nearly all others; an index has a million of them
+  if (
+    text[special] === '=' &&
+    special > 0 &&
+    !SPECIAL.test(text.slice(special + 1)) &&
+    special + 1 < text.length
+  )
+    return plain(text.slice(0, special), '=', text.slice(special + 1));
   const match = SHAPE.exec(text);
   if (!match) return undefined;
   const [, bang, name = '', spelled, version = '', tag = ''] = match;
   const operator = spelled === undefined ? '' : SPELLINGS.get(spelled);
   if (operator === undefined) return undefined;
   return { name, operator, version, conflict: bang === '!', tag };
+}
+
+function plain(name: string, operator: Operator, version: string): Dependency {
+  return { name, operator, version, conflict: false, tag: '' };
 }
 
 /** A list separated by white space. Malformed items are left out, as apk leaves them out. */

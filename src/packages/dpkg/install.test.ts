@@ -223,14 +223,14 @@ test('a file of another package is refused without Replaces, and taken with it',
     message: 'Package toy 2 ships /usr/x, which is also in package other 1',
   });
   const { draft } = await upgradeView(root, [
-    deb('toy', { control: { Replaces: 'other (<< 1.1)' } as never, entries }),
+    deb('toy', { control: { Replaces: 'other (<< 1.1)' }, entries }),
   ]);
   assert.equal(text(draft, 'var/lib/dpkg/info/other.list'), '/.\n/usr\n/usr/y\n');
 });
 
 test('a package whose content is not what the plan says is refused', async () => {
   const root = await image(record('toy'), list('toy', '/.'));
-  const wrong = { ...deb('toy'), bytes: deb('toy', { control: { Version: '3' } as never }).bytes };
+  const wrong = { ...deb('toy'), bytes: deb('toy', { control: { Version: '3' } }).bytes };
   await assert.rejects(upgradeView(root, [wrong]), {
     code: 'PACKAGE_INVALID',
     message: /has Version 3 where the plan says 2/,
