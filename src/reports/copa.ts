@@ -2,7 +2,7 @@
 // its scanner plug-ins print.
 import { OnlayError } from '../errors.ts';
 import { encodeText } from '../base/bytes.ts';
-import { array, field, isObject, text } from './json.ts';
+import { array, field, isObject, quoted, text } from './json.ts';
 import type { Report, ReportFormat } from './report.ts';
 
 const VERSIONS = ['v1alpha1', 'v1alpha2'];
@@ -16,7 +16,7 @@ export const copa: ReportFormat = {
     if (!VERSIONS.includes(version))
       throw new OnlayError(
         'REPORT_UNSUPPORTED',
-        `Report ${source} has apiVersion ${version}, known are ${VERSIONS.join(' and ')}`,
+        `Report ${source} has apiVersion ${quoted(version)}, known are ${VERSIONS.join(' and ')}`,
       );
     const metadata = field(document, 'metadata');
     const os = field(metadata, 'os');

@@ -1,7 +1,7 @@
 // Every scanner format, written out, and how a report is read and bound to an image.
 import { OnlayError } from '../errors.ts';
 import { copa } from './copa.ts';
-import { isObject, parseJson } from './json.ts';
+import { isObject, parseJson, quoted } from './json.ts';
 import type { Report, ReportFormat } from './report.ts';
 import { trivy } from './trivy.ts';
 
@@ -18,7 +18,9 @@ export function parseReport(bytes: Uint8Array, source: string): Report {
 }
 
 function describe(document: unknown): string {
-  return isObject(document) ? ` (its keys: ${Object.keys(document).slice(0, 6).join(', ') || 'none'})` : '';
+  return isObject(document)
+    ? ` (its keys: ${Object.keys(document).slice(0, 6).map(quoted).join(', ') || 'none'})`
+    : '';
 }
 
 export interface ReportSubject {

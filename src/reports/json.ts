@@ -53,3 +53,11 @@ export function array(value: unknown, name: string): readonly unknown[] {
 export function texts(value: unknown, name: string): readonly string[] {
   return array(value, name).filter((item): item is string => typeof item === 'string');
 }
+
+/** A value of a document as messages quote it: on few characters, whatever it is. */
+export function quoted(value: unknown): string {
+  if (value === undefined) return 'none';
+  if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'a list' : 'an object';
+  const text = typeof value === 'string' ? value : JSON.stringify(value);
+  return text.length > 60 ? `${text.slice(0, 60)}…` : text;
+}

@@ -3,7 +3,7 @@
 import { OnlayError } from '../errors.ts';
 import { encodeText } from '../base/bytes.ts';
 import type { Finding } from '../packages/package.ts';
-import { array, field, isObject, text, texts } from './json.ts';
+import { array, field, isObject, quoted, text, texts } from './json.ts';
 import type { Report, ReportFormat } from './report.ts';
 
 export const trivy: ReportFormat = {
@@ -17,7 +17,7 @@ export const trivy: ReportFormat = {
     if (schema !== 2)
       throw new OnlayError(
         'REPORT_UNSUPPORTED',
-        `Report ${source} has Trivy schema ${String(schema)}, only 2 is known`,
+        `Report ${source} has Trivy schema ${quoted(schema)}, only 2 is known`,
         {
           hint: 'write the report with Trivy 0.20 or later',
         },
@@ -26,7 +26,7 @@ export const trivy: ReportFormat = {
     if (type !== '' && type !== 'container_image')
       throw new OnlayError(
         'REPORT_UNSUPPORTED',
-        `Report ${source} is about a ${type}, not about a container image`,
+        `Report ${source} is about a ${quoted(type)}, not about a container image`,
         {
           hint: 'write it with `trivy image`',
         },
@@ -39,7 +39,7 @@ export const trivy: ReportFormat = {
     if (types.size > 1)
       throw new OnlayError(
         'REPORT_UNSUPPORTED',
-        `Report ${source} mixes system packages of ${[...types].join(' and ')}`,
+        `Report ${source} mixes system packages of ${[...types].slice(0, 4).map(quoted).join(' and ')}`,
       );
     return {
       format: 'trivy',
@@ -72,14 +72,14 @@ function finding(found: unknown, source: string): Finding {
       'REPORT_INVALID',
       `Report ${source} has a finding without PkgName or VulnerabilityID`,
     );
-  const arch = /[?&]arch=([^&#]+)/.exec(text(field(found, 'PkgIdentifier'), 'PURL'))?.[1];
+  const arch = architectureOf(text(field(found, 'PkgIdentifier'), 'PURL'));
   const installed = text(found, 'InstalledVersion');
   const severity = text(found, 'Severity');
   return {
     id,
     name: encodeText(name),
     match: 'binary',
-    ...(arch === undefined ? {} : { arch: decodeURIComponent(arch) }),
+    ...(arch === undefined ? {} : { arch }),
     ...(installed === '' ? {} : { installed: encodeText(installed) }),
     fixed: text(found, 'FixedVersion')
       .split(',')
@@ -87,4 +87,14 @@ function finding(found: unknown, source: string): Finding {
       .filter((version) => version !== ''),
     ...(severity === '' ? {} : { severity }),
   };
+}
+
+/** The qualifier `arch` of a package URL; nothing where it is not encoded as one. */
+function architectureOf(purl: string): string | undefined {
+  const arch = /[?&]arch=([^&#]+)/.exec(purl)?.[1];
+  try {
+    return arch === undefined ? undefined : decodeURIComponent(arch);
+  } catch {
+    return undefined;
+  }
 }
