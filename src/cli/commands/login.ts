@@ -27,7 +27,8 @@ export async function login(host: string, flags: LoginFlags, streams: RunStreams
     username: flags.username,
     password,
   });
-  session.terminal.log.info(`Logged in to ${host}; the credentials are in ${storedIn}`);
+  if (flags.json) streams.stdout.write(document({ host, loggedIn: true, storedIn }));
+  else session.terminal.log.info(`Logged in to ${host}; the credentials are in ${storedIn}`);
   return 0;
 }
 
@@ -35,6 +36,11 @@ export async function logout(host: string, flags: LoginFlags, streams: RunStream
   await using session = await openSession(flags, streams);
   const registry = await import('../../stores/registry/index.ts');
   const { removed } = await registry.logout({ registry: host, authfile: flags.authfile, env: streams.env });
-  session.terminal.log.info(removed ? `Logged out of ${host}` : `There were no credentials for ${host}`);
+  if (flags.json) streams.stdout.write(document({ host, loggedIn: false, removed }));
+  else session.terminal.log.info(removed ? `Logged out of ${host}` : `There were no credentials for ${host}`);
   return 0;
+}
+
+function document(fields: object): string {
+  return `${JSON.stringify({ schemaVersion: 1, ...fields }, null, 2)}\n`;
 }

@@ -1,0 +1,57 @@
+// How many requests a registry sees: token, manifest, config and layers down; layer, config and manifest up.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { silentLog } from '../../src/base/log.ts';
+import { parseReference } from '../../src/oci/reference.ts';
+import { openRegistry } from '../../src/stores/registry/index.ts';
+import { file } from '../support/layers.ts';
+import { onlay } from '../support/onlay.ts';
+import { OLD, makeLayer, putToyImage } from '../support/toy-debian.ts';
+import { startToyWorld } from '../support/toy-world.ts';
+
+const LAYERS = 5;
+
+for (const auth of ['none', 'basic'] as const)
+  test(`an image of ${LAYERS} layers is patched in its repository with N + 8 requests (login: ${auth})`, async () => {
+    const users = { alice: 'wonderland' };
+    await using world = await startToyWorld(
+      auth === 'basic' ? { registry: { auth: { kind: 'basic', users } } } : {},
+    );
+    const place = `${world.registry.host}/toys/web:five`;
+    const login = auth === 'basic' ? { username: 'alice', password: users.alice } : {};
+    await using store = openRegistry(parseReference(place), { env: {}, log: silentLog, ...login });
+    const upperLayers = Array.from({ length: LAYERS - 1 }, (_, at) =>
+      makeLayer([file(`opt/${at}`, `${at}`)]),
+    );
+    await putToyImage(store, OLD, { url: world.mirror.url, key: world.key, upperLayers }, 'five');
+    const env =
+      auth === 'basic'
+        ? {
+            DOCKER_AUTH_CONFIG: JSON.stringify({
+              auths: { [world.registry.host]: { auth: btoa('alice:wonderland') } },
+            }),
+          }
+        : {};
+    const from = world.registry.requests.length;
+    const run = await onlay(`patch -i ${place} --push --json`, { env });
+    assert.equal(run.status, 0, run.stderr);
+    const seen = world.registry.requests.slice(from).map(({ method, path }) => `${method} ${path}`);
+    assert.ok(seen.length <= LAYERS + 8, seen.join('\n'));
+    assert.ok(!seen.some((line) => line.endsWith('/v2/')), 'no ping');
+    const gets = seen.filter((line) => line.startsWith('GET') && line.includes('/blobs/'));
+    assert.equal(new Set(gets).size, LAYERS + 1);
+    assert.match(seen.at(-1) ?? '', /^PUT .*\/manifests\/five-patched$/, 'the tag moves last');
+  });
+
+test('a manifest is asked for once with a token for reading and writing', async () => {
+  await using world = await startToyWorld();
+  const from = world.registry.requests.length;
+  const run = await onlay(`patch -i ${world.image} -t base --push --json`);
+  assert.equal(run.status, 0, run.stderr);
+  const seen = world.registry.requests.slice(from).map(({ method, path }) => `${method} ${path}`);
+  assert.deepEqual(
+    seen.filter((line) => line.includes('/manifests/')),
+    ['GET', 'HEAD', 'PUT'].map((method) => `${method} /v2/toys/web/manifests/base`),
+    'read, looked at once more because it is the same tag, moved',
+  );
+});
