@@ -3,29 +3,20 @@
 // instead, so those answers are not compared; the seed is fixed, ONLAY_RANDOM_CASES=N runs more.
 import { describe, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { signingKey } from '../support/apt-repository.ts';
 import { openCase, rowsOf } from '../support/apt-toy.ts';
+import { aptUnavailable } from '../support/apt.ts';
 import type { ToyCase } from '../support/apt-toy.ts';
 import { randomNumbers } from '../support/random.ts';
 
 const CASES = Number(process.env['ONLAY_RANDOM_CASES'] ?? 40);
 const FIRST = Number(process.env['ONLAY_RANDOM_SEED'] ?? 1);
 
-const apt = ((): boolean => {
-  try {
-    execFileSync('apt-get', ['--version'], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-})();
-
-describe('random repositories', { skip: apt ? false : 'there is no apt-get on this machine' }, () => {
+describe('random repositories', { skip: aptUnavailable() }, () => {
   test('upgrades of everything and of single packages are those of apt-get', async (t) => {
     const work = mkdtempSync(join(tmpdir(), 'apt-random-'));
     t.after(() => rmSync(work, { recursive: true, force: true }));

@@ -2,23 +2,14 @@
 // versions of one name, Multi-Arch: same, NotAutomatic. apt also verifies our test repository's signatures here.
 import { after, before, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { signingKey } from '../support/apt-repository.ts';
 import type { SigningKey } from '../support/apt-repository.ts';
 import { openCase, rowsOf } from '../support/apt-toy.ts';
+import { aptUnavailable } from '../support/apt.ts';
 import type { ToyCase } from '../support/apt-toy.ts';
-
-const apt = ((): boolean => {
-  try {
-    execFileSync('apt-get', ['--version'], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-})();
 
 interface Case extends ToyCase {
   readonly title: string;
@@ -173,7 +164,7 @@ const CASES: readonly Case[] = [
   },
 ];
 
-describe('toy repositories', { skip: apt ? false : 'there is no apt-get on this machine' }, () => {
+describe('toy repositories', { skip: aptUnavailable() }, () => {
   const work = mkdtempSync(join(tmpdir(), 'apt-toy-'));
   let key: SigningKey;
   before(async () => void (key = await signingKey()));

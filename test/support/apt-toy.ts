@@ -1,5 +1,4 @@
 // Small package universes for comparing our solving with apt-get's: written as rows, built as signed repositories.
-import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { silentLog, silentProgress } from '../../src/base/log.ts';
@@ -95,7 +94,6 @@ export async function openCase(directory: string, item: ToyCase, key: SigningKey
     cache: join(directory, 'cache'),
     options: ['APT::Architecture=amd64', 'APT::Architectures::=amd64', 'APT::Architectures::=i386'],
   });
-  assert.ok(theirs);
   await theirs.run(['update']);
   const view = memoryRoot({ ...files, [`${directory.slice(1)}/root/key.asc`]: key.public });
   const records = readStatus(files['var/lib/dpkg/status'] as string, 'status');

@@ -11,7 +11,18 @@ export interface AptOracle {
   run(command: readonly string[], tool?: 'apt-get' | 'apt-cache'): Promise<string>;
 }
 
-/** undefined when there is no apt-get on this machine. */
+/** Why the real apt-get cannot be the oracle on this machine, or false. */
+export function aptUnavailable(): string | false {
+  try {
+    const version = /^apt (\d+)\.(\d+)(?:\.(\d+))?/.exec(execFileSync('apt-get', ['--version']).toString());
+    const [major = 0, minor = 0, patch = 0] = (version ?? []).slice(1).map((part) => Number(part ?? 0));
+    const current = major * 1e6 + minor * 1e3 + patch >= 2_005_002;
+    return current ? false : 'apt-get before 2.5.2 does not upgrade the packages of a source together';
+  } catch {
+    return 'there is no apt-get on this machine';
+  }
+}
+
 export function aptOracle(options: {
   readonly root: string;
   readonly lists: string;
@@ -19,12 +30,7 @@ export function aptOracle(options: {
   readonly cache: string;
   readonly status?: string;
   readonly options?: readonly string[];
-}): AptOracle | undefined {
-  try {
-    execFileSync('apt-get', ['--version'], { stdio: 'ignore' });
-  } catch {
-    return undefined;
-  }
+}): AptOracle {
   mkdirSync(join(options.cache, 'archives/partial'), { recursive: true });
   const settings = {
     Dir: options.root,
