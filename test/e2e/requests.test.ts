@@ -11,32 +11,27 @@ import { startToyWorld } from '../support/toy-world.ts';
 
 const LAYERS = 5;
 
-for (const auth of ['none', 'basic'] as const)
-  test(`an image of ${LAYERS} layers is patched in its repository with N + 8 requests (login: ${auth})`, async () => {
+for (const kind of ['none', 'basic', 'bearer'] as const)
+  test(`an image of ${LAYERS} layers is patched in its repository with N + 8 requests (login: ${kind})`, async () => {
     const users = { alice: 'wonderland' };
-    await using world = await startToyWorld(
-      auth === 'basic' ? { registry: { auth: { kind: 'basic', users } } } : {},
-    );
+    await using world = await startToyWorld(kind === 'none' ? {} : { registry: { auth: { kind, users } } });
     const place = `${world.registry.host}/toys/web:five`;
-    const login = auth === 'basic' ? { username: 'alice', password: users.alice } : {};
+    const login = kind === 'none' ? {} : { username: 'alice', password: users.alice };
     await using store = openRegistry(parseReference(place), { env: {}, log: silentLog, ...login });
     const upperLayers = Array.from({ length: LAYERS - 1 }, (_, at) =>
       makeLayer([file(`opt/${at}`, `${at}`)]),
     );
     await putToyImage(store, OLD, { url: world.mirror.url, key: world.key, upperLayers }, 'five');
-    const env =
-      auth === 'basic'
-        ? {
-            DOCKER_AUTH_CONFIG: JSON.stringify({
-              auths: { [world.registry.host]: { auth: btoa('alice:wonderland') } },
-            }),
-          }
-        : {};
+    const auths = { [world.registry.host]: { auth: btoa('alice:wonderland') } };
+    const env = kind === 'none' ? {} : { DOCKER_AUTH_CONFIG: JSON.stringify({ auths }) };
+    const tokens = world.registry.tokens?.requests ?? [];
+    tokens.length = 0;
     const from = world.registry.requests.length;
     const run = await onlay(`patch -i ${place} --push --json`, { env });
     assert.equal(run.status, 0, run.stderr);
     const seen = world.registry.requests.slice(from).map(({ method, path }) => `${method} ${path}`);
     assert.ok(seen.length <= LAYERS + 8, seen.join('\n'));
+    assert.equal(tokens.length, kind === 'bearer' ? 1 : 0, 'one token');
     assert.ok(!seen.some((line) => line.endsWith('/v2/')), 'no ping');
     const gets = seen.filter((line) => line.startsWith('GET') && line.includes('/blobs/'));
     assert.equal(new Set(gets).size, LAYERS + 1);

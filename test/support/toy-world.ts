@@ -38,8 +38,7 @@ export async function startToyWorld(
   const mirror = await serveFiles(archive);
   const registry = await startRegistry(options.registry);
   const reference = parseReference(`${registry.host}/toys/web:base`);
-  const [username, password] =
-    Object.entries(options.registry?.auth?.kind === 'basic' ? options.registry.auth.users : {})[0] ?? [];
+  const [username, password] = Object.entries(options.registry?.auth?.users ?? {})[0] ?? [];
   const stores = [
     await openLayout(join(folder, 'layout'), { create: true }),
     ...(options.registry?.readOnly
