@@ -17,6 +17,9 @@ export interface ToyDeb {
 }
 
 export function makeDeb({ control, members = {}, entries, mtime = 1_600_000_000 }: ToyDeb): Uint8Array {
+  // `dpkg --root` does not change its root: it would write through such a link into the machine the tests run on
+  if (entries.some(({ type, link = '' }) => type === 'symlink' && link.startsWith('/')))
+    throw new Error('test packages must not have absolute symlinks');
   const fields = { ...control, Maintainer: 'Test <test@example.org>', Description: 'toy\n for tests' };
   const text = Object.entries(fields)
     .map(([name, value]) => `${name}: ${value}\n`)

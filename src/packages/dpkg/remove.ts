@@ -74,12 +74,16 @@ function removeFiles(transaction: Transaction, facts: PackageFacts): string[] {
       continue;
     }
     if (isDirectory) {
-      const holdsLeftovers = left.some((other) => other.startsWith(`${name}/`)) || name === '/.';
+      const holdsLeftovers = left.some((other) => other.startsWith(`${name}/`));
       if (holdsLeftovers || [...conffiles].some((path) => path.startsWith(`${name}/`))) {
         left.unshift(name);
         continue;
       }
       if (others.length > 0) continue;
+      if (name === '/.') {
+        left.unshift(name);
+        continue;
+      }
     }
     triggers.activatePath(target);
     const node = draft.lookup(target);
