@@ -1,13 +1,13 @@
 // Small generated systems for the solver: packages with dependencies by name, soname and operator, virtual and
 // versioned provides, install_if, conflicts, renames, tags and pins; an old state that is installed, a newer one in
 // repositories.
-import { orderChanges } from '../../src/packages/apk/change-order.ts';
+import { fromByteString } from '../../src/base/bytes.ts';
+import { parseIndex } from '../../src/packages/apk/apkindex.ts';
+import { collectOffers } from '../../src/packages/apk/candidates.ts';
 import { isSatisfied, parseDependencies, parseDependency } from '../../src/packages/apk/dependencies.ts';
 import type { Dependency } from '../../src/packages/apk/dependencies.ts';
-import { sortRecords } from '../../src/packages/apk/installed.ts';
-import { solve } from '../../src/packages/apk/solve.ts';
-import { Tags, Universe } from '../../src/packages/apk/universe.ts';
-import type { Candidate } from '../../src/packages/apk/universe.ts';
+import { readInstalled } from '../../src/packages/apk/installed.ts';
+import { planUpgrade } from '../../src/packages/apk/transactions.ts';
 import type { Random } from './alpine-random.ts';
 
 interface Package {
@@ -225,50 +225,27 @@ export function indexText(packages: readonly Package[]): string {
 }
 
 export function installedText(packages: readonly Package[]): string {
-  return [...packages]
-    .sort((a, b) => (a.name < b.name ? -1 : 1))
-    .map((item) => `${recordText(item)}\n`)
-    .join('');
+  return indexText([...packages].sort((a, b) => (a.name < b.name ? -1 : 1)));
 }
+
+const REPOSITORY = { name: '', indexUrl: '', packageBase: '', archFolders: true, access: {} } as const;
 
 /** Our answer in the form of the test: undefined changes where there is no solution. */
 export function solveCase(system: System): { changes: string[] | undefined; errors: readonly string[] } {
-  const tags = new Tags(system.repositories.map(({ tag }) => tag));
-  const installed = sorted(system.installed);
-  const known = new Map<string, { item: Package; installed: boolean; tags: number; repository: number }>();
-  for (const item of installed) known.set(checksum(item), { item, installed: true, tags: 1, repository: -1 });
-  system.repositories.forEach(({ tag, packages }, repository) => {
-    for (const item of packages) {
-      const entry = known.get(checksum(item)) ?? { item, installed: false, tags: 0, repository };
-      entry.tags |= tags.bit(tag);
-      if (entry.repository === -1) entry.repository = repository;
-      known.set(checksum(item), entry);
-    }
-  });
-  const candidates: Candidate[] = [...known].map(([sum, { item, ...facts }]) => ({
-    ...facts,
-    name: item.name,
-    version: item.version,
-    checksum: sum,
-    origin: item.origin,
-    depends: parse(item.depends),
-    provides: parse(item.provides),
-    installIf: parse(item.installIf),
-    priority: item.priority,
-    empty: false,
-  }));
-  const universe = new Universe(candidates);
+  const records = readInstalled(fromByteString(installedText(system.installed)), 'installed');
+  const { universe, tags, installed } = collectOffers(
+    records,
+    system.repositories.map(({ tag, packages }) => ({
+      repository: { ...REPOSITORY, tag },
+      index: { entries: parseIndex(indexText(packages), 'index'), signedBy: undefined, date: 0 },
+    })),
+  );
   const world = parseDependencies(system.world.join(' '));
-  const { chosen, errors } = solve({
-    universe,
-    world,
-    tags,
-    upgrade: system.names.length === 0 ? 'all' : new Set(system.names),
-  });
+  const upgrade = system.names.length === 0 ? 'all' : new Set(system.names);
+  const { solution, incoming, outgoing } = planUpgrade({ universe, tags, installed, world, upgrade });
+  const { errors } = solution;
   if (errors.length > 0) return { changes: undefined, errors };
-  const present = candidates.filter((candidate) => candidate.installed);
-  const { incoming, outgoing } = orderChanges({ universe, world, installed: present, chosen });
-  const before = new Map(present.map((candidate) => [candidate.name, candidate.version]));
+  const before = new Map(installed.map((candidate) => [candidate.name, candidate.version]));
   return {
     changes: [
       ...incoming.map(({ name, version }) => `${name} ${before.get(name) ?? '-'} ${version}`),
@@ -280,11 +257,6 @@ export function solveCase(system: System): { changes: string[] | undefined; erro
 
 function parse(items: readonly string[]): readonly Dependency[] {
   return items.flatMap((item) => parseDependency(item) ?? []);
-}
-
-function sorted(packages: readonly Package[]): Package[] {
-  const records = packages.map((item) => ({ fields: new Map([['P', item.name]]), directories: [], item }));
-  return sortRecords(records).map((record) => (record as (typeof records)[number]).item);
 }
 
 /** True when world and every dependency hold after the changes; "changes" in the form of solveCase(). */

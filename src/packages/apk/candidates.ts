@@ -7,7 +7,7 @@ import type { Dependency } from './dependencies.ts';
 import { field } from './installed.ts';
 import type { InstalledRecord } from './installed.ts';
 import type { Repository } from './repositories.ts';
-import { Tags } from './universe.ts';
+import { Tags, Universe } from './universe.ts';
 import type { Candidate } from './universe.ts';
 
 export interface OpenRepository {
@@ -17,8 +17,10 @@ export interface OpenRepository {
 
 export interface Offers {
   readonly tags: Tags;
-  /** Installed ones first, in database order; then in the order of the repositories. */
-  readonly candidates: readonly Offer[];
+  readonly universe: Universe;
+  readonly offers: readonly Offer[];
+  /** In database order. */
+  readonly installed: readonly Offer[];
 }
 
 /** A candidate and where it can be had. Indexes have a hundred thousand packages: lists are parsed when looked at. */
@@ -29,7 +31,6 @@ export class Offer implements Candidate {
   readonly origin: string;
   readonly priority: number;
   readonly empty: boolean;
-  readonly installed: boolean;
   tags = 0;
   repository = -1;
   /** Its first repository's record of it, and that repository. */
@@ -40,14 +41,13 @@ export class Offer implements Candidate {
   #provides: readonly Dependency[] | undefined;
   #installIf: readonly Dependency[] | undefined;
 
-  constructor(facts: OfferFacts, installed: boolean) {
+  constructor(facts: OfferFacts) {
     this.name = facts.name;
     this.version = facts.version;
     this.checksum = facts.checksum;
     this.origin = facts.origin;
     this.priority = facts.priority;
     this.empty = facts.installedSize === 0;
-    this.installed = installed;
     this.#raw = facts;
   }
 
@@ -61,16 +61,6 @@ export class Offer implements Candidate {
 
   get installIf(): readonly Dependency[] {
     return (this.#installIf ??= parse(this.#raw.installIf));
-  }
-
-  /** The same package after a first step of the upgrade. */
-  asInstalled(installed: boolean): Offer {
-    const copy = new Offer({ ...this.#raw, ...this, installedSize: this.empty ? 0 : 1 }, installed);
-    copy.tags = this.tags;
-    copy.repository = this.repository;
-    copy.entry = this.entry;
-    copy.from = this.from;
-    return copy;
   }
 }
 
@@ -91,15 +81,16 @@ export function collectOffers(
   const tags = new Tags(repositories.map(({ repository }) => repository.tag));
   const offers = new Map<string, Offer>();
   for (const record of records) {
-    const offer = new Offer(installedFacts(record), true);
+    const offer = new Offer(installedFacts(record));
     offer.tags = tags.bit(field(record, 's'));
     offers.set(offer.checksum, offer);
   }
+  const installed = offers.size;
   repositories.forEach(({ repository, index }, number) => {
     const tag = tags.bit(repository.tag);
     for (const entry of index.entries) {
       let offer = offers.get(entry.checksum);
-      if (!offer) offers.set(entry.checksum, (offer = new Offer(entry, false)));
+      if (!offer) offers.set(entry.checksum, (offer = new Offer(entry)));
       offer.tags |= tag;
       if (offer.entry) continue;
       offer.repository = number;
@@ -107,7 +98,9 @@ export function collectOffers(
       offer.from = repository;
     }
   });
-  return { tags, candidates: [...offers.values()] };
+  const all = [...offers.values()];
+  // installed ones are first, then those of the repositories in their order
+  return { tags, universe: new Universe(all), offers: all, installed: all.slice(0, installed) };
 }
 
 function installedFacts(record: InstalledRecord): OfferFacts {

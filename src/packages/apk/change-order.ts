@@ -21,6 +21,7 @@ export function orderChanges(input: {
   readonly chosen: ReadonlyMap<string, Carrier | undefined>;
 }): Changes {
   const { universe, world, installed, chosen } = input;
+  const present = new Set(installed);
   const incoming: Candidate[] = [];
   const visitedNames = new Set<string>();
   const visited = new Set<Candidate>();
@@ -33,7 +34,7 @@ export function orderChanges(input: {
     visitedNames.add(candidate.name);
     for (const provided of candidate.provides) visitedNames.add(provided.name);
     for (const dependency of candidate.depends) visit(dependency.name);
-    if (!candidate.installed) incoming.push(candidate);
+    if (!present.has(candidate)) incoming.push(candidate);
     for (const triggered of universe.triggeredBy(candidate.name)) if (isComplete(triggered)) visit(triggered);
   };
   const isComplete = (name: string): boolean => {

@@ -7,7 +7,7 @@ import type { ResolveRequest } from '../family.ts';
 import type { PlannedPackage, PlannedRemoval, Resolution, Skipped, Wanted } from '../package.ts';
 import { checksumHex } from './apkindex.ts';
 import { collectOffers } from './candidates.ts';
-import type { Offers } from './candidates.ts';
+import type { Offer, Offers } from './candidates.ts';
 import type { Dependency } from './dependencies.ts';
 import { formatDependency } from './dependencies.ts';
 import { field } from './installed.ts';
@@ -71,9 +71,7 @@ class Negotiation {
     this.#offers = offers;
     this.#world = world;
     this.#request = request;
-    this.#installed = new Map(
-      offers.candidates.filter(({ installed }) => installed).map((item) => [item.name, item]),
-    );
+    this.#installed = new Map(offers.installed.map((item) => [item.name, item]));
   }
 
   run(): { readonly upgrade: Upgrade; readonly skipped: readonly Skipped[] } {
@@ -90,8 +88,7 @@ class Negotiation {
   }
 
   #attempt(upgrade: 'all' | ReadonlySet<string>): Upgrade {
-    const { candidates, tags } = this.#offers;
-    return planUpgrade({ candidates, tags, world: this.#world, upgrade });
+    return planUpgrade({ ...this.#offers, world: this.#world, upgrade });
   }
 
   /** All of them; else as many as can be had, one after the other; floors are checked on the result. */
@@ -147,18 +144,23 @@ class Negotiation {
     if (!present) this.#skip(item, 'not-installed', 'it is not in the package database');
     else if (item.floors.length > 0 && meetsFloors(present.version, item.floors))
       this.#skip(item, 'already-fixed', `${present.version} is installed`);
-    else if (!this.#offers.candidates.some(({ name, repository }) => name === item.name && repository !== -1))
+    else if (!this.#offered(item.name).some(({ name }) => name === item.name))
       return this.#isRenamed(item) || this.#skip(item, 'no-candidate', 'no repository has it');
     else return true;
     return false;
   }
 
+  /** Another package in a repository provides the name with a version: it would take the place. */
   #isRenamed({ name }: Wanted): boolean {
-    return this.#offers.candidates.some(
-      (candidate) =>
-        candidate.repository !== -1 &&
-        candidate.provides.some((provided) => provided.name === name && provided.version !== ''),
-    );
+    return this.#offers.universe
+      .carriers(name)
+      .some(({ candidate, version }) => candidate.repository !== -1 && version !== '');
+  }
+
+  /** What carries the name in the repositories. */
+  #offered(name: string): readonly Candidate[] {
+    const carriers = this.#offers.universe.carriers(name).map(({ candidate }) => candidate);
+    return carriers.filter(({ repository }) => repository !== -1);
   }
 
   #isReached({ name, floors }: Wanted, { solution }: Upgrade): boolean {
@@ -203,18 +205,13 @@ class Negotiation {
   }
 
   #best(name: string): Candidate | undefined {
-    const { tags, candidates } = this.#offers;
+    const { tags } = this.#offers;
     const allowed = this.#world
       .filter((item) => item.name === name)
       .reduce((set, { tag }) => set | tags.bit(tag), tags.bit(''));
     let best: Candidate | undefined;
-    for (const candidate of candidates)
-      if (
-        candidate.name === name &&
-        candidate.repository !== -1 &&
-        isValidVersion(candidate.version) &&
-        (candidate.tags & allowed) !== 0
-      )
+    for (const candidate of this.#offered(name))
+      if (candidate.name === name && isValidVersion(candidate.version) && (candidate.tags & allowed) !== 0)
         if (!best || compareVersions(candidate.version, best.version) > 0) best = candidate;
     return best;
   }
@@ -236,16 +233,14 @@ function plannedPackages(
   wanted: ResolveRequest['wanted'],
 ): readonly PlannedPackage[] {
   const { solution, incoming } = upgrade;
-  const installed = new Map(
-    offers.candidates.filter((item) => item.installed).map((item) => [item.name, item]),
-  );
+  const installed = new Map(offers.installed.map((item) => [item.name, item]));
   const cves = new Map(wanted === 'all' ? [] : wanted.map((item) => [item.name, item.cves]));
   const reasons = reasonsOf(upgrade, {
     installed,
     requested: wanted === 'all' ? 'all' : new Set(cves.keys()),
   });
   return incoming.map((candidate, order) => {
-    const { entry, repository } = offers.offerOf(candidate) ?? {};
+    const { entry, from: repository } = candidate as Offer;
     if (!entry || !repository)
       throw new OnlayError('INTERNAL', `${label(candidate)} was chosen, but is in no repository`);
     const from = installed.get(candidate.name)?.version;
@@ -283,9 +278,9 @@ function plannedRemovals(
 /** apk does not keep packages of one origin at one version; mixtures are rarely meant. */
 function warnAboutSiblings({ incoming, solution }: Upgrade, offers: Offers, log: Log): void {
   const raised = new Map(incoming.map((item) => [item.origin, item]));
-  for (const candidate of offers.candidates) {
+  for (const candidate of offers.installed) {
     const sibling = raised.get(candidate.origin);
-    if (!candidate.installed || !sibling || candidate.origin === '') continue;
+    if (!sibling || candidate.origin === '') continue;
     if (
       solution.chosen.get(candidate.name)?.candidate === candidate &&
       compareVersions(candidate.version, sibling.version) < 0

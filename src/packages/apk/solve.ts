@@ -12,6 +12,7 @@ export interface SolveRequest {
   readonly universe: Universe;
   readonly world: readonly Dependency[];
   readonly tags: Tags;
+  readonly installed: ReadonlySet<Candidate>;
   /** Names whose newest version is wanted; 'all': of everything. */
   readonly upgrade: 'all' | ReadonlySet<string>;
   /** What is not in `upgrade` changes only where it must: how apk upgrades itself first. */
@@ -38,6 +39,7 @@ export function solve(request: SolveRequest): Solution {
 /** A candidate and what is known of it so far. */
 interface Option {
   readonly candidate: Candidate;
+  readonly installed: boolean;
   selectable: boolean;
   excludedBy: string | undefined;
   /** Constraints it fails. */
@@ -185,8 +187,10 @@ class Solver {
     if (known) return known;
     const untagged = this.#request.tags.bit('');
     const preferred = candidate.empty || (candidate.tags & untagged) !== 0;
+    const installed = this.#request.installed.has(candidate);
     const option: Option = {
       candidate,
+      installed,
       selectable: true,
       excludedBy: undefined,
       conflicts: 0,
@@ -194,7 +198,7 @@ class Solver {
         this.#isNamed(candidate.name) || candidate.provides.some((provided) => this.#isNamed(provided.name)),
       spreads: false,
       allowedTags: untagged,
-      tagAllowed: preferred || candidate.installed,
+      tagAllowed: preferred || installed,
       tagPreferred: preferred,
       trigger: candidate.installIf.length === 0 ? 'failed' : 'open',
       merged: false,
@@ -493,7 +497,7 @@ class Solver {
     const left = a.option;
     const right = b.option;
     const upgrade = left.upgrade || right.upgrade;
-    const installed = Number(left.candidate.installed) - Number(right.candidate.installed);
+    const installed = Number(left.installed) - Number(right.installed);
     return (
       Number(left.selectable) - Number(right.selectable) ||
       Number(left.merged) - Number(right.merged) ||

@@ -2,7 +2,7 @@
 // carried by packages of that name and by packages that provide it.
 import type { Dependency } from './dependencies.ts';
 
-/** A package as far as solving goes. The same package (by checksum) installed and in a repository is one object. */
+/** A package as far as solving goes. The same package (by checksum) installed and in repositories is one object. */
 export interface Candidate {
   readonly name: string;
   readonly version: string;
@@ -14,7 +14,6 @@ export interface Candidate {
   readonly installIf: readonly Dependency[];
   /** `k:`; decides between providers of a name without versions. */
   readonly priority: number;
-  readonly installed: boolean;
   /** Bit set of the tags (see `Tags`) of the repositories that have it and, if installed, of its own tag. */
   readonly tags: number;
   /** Number of the first repository that has it; -1: none. */
@@ -33,11 +32,9 @@ export interface Carrier {
 export class Universe {
   readonly #carriers = new Map<string, Carrier[]>();
   readonly #triggered = new Map<string, Set<string>>();
-  readonly candidates: readonly Candidate[];
 
   /** In the order of preference among equals: installed packages first. */
-  constructor(candidates: readonly Candidate[]) {
-    this.candidates = candidates;
+  constructor(candidates: Iterable<Candidate>) {
     for (const candidate of candidates) {
       push(this.#carriers, candidate.name, { candidate, version: candidate.version });
       for (const { name, version } of candidate.provides) push(this.#carriers, name, { candidate, version });
