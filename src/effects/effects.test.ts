@@ -12,7 +12,9 @@ test('compareLibraries() compares runs of digits as numbers and digits above let
 });
 
 test('writeCache() writes what readLayout() recognises, in both layouts', () => {
-  const entries = [{ key: 'liba.so.1', path: '/lib/liba.so.1', flags: 0x303, osVersion: 0, hwcaps: '' }];
+  const entries = [
+    { key: 'liba.so.1', path: '/lib/liba.so.1', flags: 0x303, osVersion: 0, hwcaps: '', isaLevel: 0 },
+  ];
   for (const generator of ['ldconfig (GNU libc) stable release version 2.36', undefined])
     assert.deepEqual(readLayout(writeCache(entries, { generator, bigEndian: false, endianFlag: 2 })), {
       generator,

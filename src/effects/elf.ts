@@ -9,8 +9,8 @@ export interface ElfFacts {
   readonly bigEndian: boolean;
   /** NT_GNU_ABI_TAG as major<<16 | minor<<8 | patch, 0 without a note. */
   readonly abi: number;
-  /** True when the file demands an x86-64 micro-architecture level (GNU_PROPERTY_X86_ISA_1_NEEDED). */
-  readonly isaNote: boolean;
+  /** Highest x86-64 micro-architecture level that is demanded (GNU_PROPERTY_X86_ISA_1_NEEDED): v2 is 1, none 0. */
+  readonly isaLevel: number;
 }
 
 const PT_LOAD = 1;
@@ -111,9 +111,9 @@ function readNotes(
   content: Uint8Array,
   notes: readonly Segment[],
   u32: (at: number) => number,
-): { readonly abi: number; readonly isaNote: boolean } {
+): { readonly abi: number; readonly isaLevel: number } {
   let abi = 0;
-  let isaNote = false;
+  let isaLevel = 0;
   for (const { offset, size } of notes) {
     let at = offset;
     while (at + 12 <= Math.min(offset + size, content.length)) {
@@ -124,18 +124,19 @@ function readNotes(
       if (nameSize === 4 && [GNU, GNU_BIG].includes(u32(at + 12))) {
         if (type === 1 && valueSize >= 16)
           abi = (u32(value + 4) << 16) | (u32(value + 8) << 8) | u32(value + 12);
-        if (type === 5) isaNote ||= needsIsaLevel(value, valueSize, u32);
+        if (type === 5) isaLevel = Math.max(isaLevel, neededLevel(value, valueSize, u32));
       }
       at = value + align(valueSize);
     }
   }
-  return { abi, isaNote };
+  return { abi, isaLevel };
 }
 
-function needsIsaLevel(start: number, size: number, u32: (at: number) => number): boolean {
+/** One bit for each level, of which the highest counts. */
+function neededLevel(start: number, size: number, u32: (at: number) => number): number {
   for (let at = start; at + 8 <= start + size; at += 8 + Math.ceil(u32(at + 4) / 8) * 8)
-    if (u32(at) === 0xc0008002) return true;
-  return false;
+    if (u32(at) === 0xc0008002) return Math.max(0, 31 - Math.clz32(u32(at + 8)));
+  return 0;
 }
 
 function align(size: number): number {

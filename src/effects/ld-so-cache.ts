@@ -11,6 +11,8 @@ export interface CacheEntry {
   readonly osVersion: number;
   /** Name of the glibc-hwcaps subdirectory, '' for none. */
   readonly hwcaps: string;
+  /** Processor level that a library in such a subdirectory demands (elf.ts). */
+  readonly isaLevel: number;
 }
 
 export interface CacheLayout {
@@ -78,7 +80,8 @@ export function writeCache(entries: readonly CacheEntry[], layout: CacheLayout):
     u32(strings.offset(entry.key, index, 'key'), at + 4);
     u32(strings.offset(entry.path, index, 'path'), at + 8);
     u32(modern ? 0 : entry.osVersion, at + 12);
-    const hwcap = entry.hwcaps === '' ? 0n : HWCAP_EXTENSION | BigInt(hwcaps.indexOf(entry.hwcaps));
+    const level = BigInt(entry.isaLevel) << 32n;
+    const hwcap = entry.hwcaps === '' ? 0n : HWCAP_EXTENSION | level | BigInt(hwcaps.indexOf(entry.hwcaps));
     if (layout.bigEndian) bytes.writeBigUInt64BE(hwcap, at + 16);
     else bytes.writeBigUInt64LE(hwcap, at + 16);
   });

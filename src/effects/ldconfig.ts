@@ -47,12 +47,6 @@ function updateCache(context: EffectContext): void {
   const after = scan(draft, triplet);
   const generator = newGenerator(layout, context);
   if (sameEntries(before.entries, after.entries) && generator === layout.generator) return;
-  if (after.isaNotes) {
-    context.warn(
-      `libraries below glibc-hwcaps demand a processor level; ${CACHE} was left as it is, run ldconfig`,
-    );
-    return;
-  }
   for (const { path, target } of after.missingLinks) link(draft, path, target, context.epoch);
   for (const path of after.dangling) draft.remove(path);
   const cache = writeCache(after.entries, { ...layout, generator });
@@ -69,7 +63,6 @@ interface Libraries {
   readonly entries: readonly CacheEntry[];
   readonly missingLinks: readonly { readonly path: string; readonly target: string }[];
   readonly dangling: readonly string[];
-  readonly isaNotes: boolean;
 }
 
 interface Found {
@@ -83,7 +76,6 @@ function scan(root: RootView, triplet: string | undefined): Libraries {
   const entries: CacheEntry[] = [];
   const missingLinks: { path: string; target: string }[] = [];
   const dangling: string[] = [];
-  let isaNotes = false;
   for (const { path, hwcaps } of directories(root, triplet)) {
     const found = new Map<string, Found>();
     for (const name of root.list(path)) {
@@ -105,17 +97,17 @@ function scan(root: RootView, triplet: string | undefined): Libraries {
       const file = hwcaps === '' ? key : name;
       if (!isLink && key !== name && !root.lookup(`${path}/${key}`))
         missingLinks.push({ path: `${path}/${key}`, target: name });
-      isaNotes ||= hwcaps !== '' && elf.isaNote;
       entries.push({
         key,
         path: `${path}/${file}`,
         flags: elf.machine | FOR_LIBC6,
         osVersion: elf.abi,
         hwcaps,
+        isaLevel: hwcaps === '' ? 0 : elf.isaLevel,
       });
     }
   }
-  return { entries, missingLinks, dangling, isaNotes };
+  return { entries, missingLinks, dangling };
 }
 
 function better(candidate: Found, known: Found): boolean {

@@ -87,7 +87,7 @@ export async function applyPlan(tree: Tree, plan: Plan, options: ApplyOptions): 
     scripts,
     conffiles: installation.conffiles.map((item) => ({ ...item, path: displayText(item.path) })),
     removed: [...installation.removed].sort().map(displayText),
-    warnings: [...installation.warnings, ...warnings].map(displayText),
+    warnings: [...[...installation.warnings, ...warnings].map(displayText), ...strangers(scripts, plan)],
   };
 }
 
@@ -105,6 +105,14 @@ async function acquire(tree: Tree, planned: PlannedPackage, options: ApplyOption
   });
   const verified = await tree.database.verify(planned, bytes, options);
   return tree.database.unpack(verified);
+}
+
+/** Scripts that were not run of packages which are not in the plan (triggers): the result has no other place for them. */
+function strangers(scripts: readonly ScriptVerdict[], plan: Plan): readonly string[] {
+  const planned = new Set([...plan.packages, ...plan.removals].map(({ name }) => name));
+  return scripts
+    .filter((script) => script.action === 'not-run' && !planned.has(script.package))
+    .map((script) => `${displayText(script.package)}: ${script.name} was not run, ${script.by}`);
 }
 
 function compareVersionsOf(name: FamilyName): PackageFamily['compareVersions'] {

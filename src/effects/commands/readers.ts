@@ -250,7 +250,7 @@ const which: Command = ({ name, args, scene: { root }, functions }) => {
 const PATH = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
 /** What every shell has in itself. */
 export const SHELL_COMMANDS: ReadonlySet<string> = new Set(
-  'echo printf test [ command type kill ulimit alias getopts times fg bg jobs let true false cd pwd read set'.split(
+  '. source eval trap echo printf test [ command type kill ulimit alias getopts times fg bg jobs let true false cd pwd read set'.split(
     ' ',
   ),
 );

@@ -186,17 +186,22 @@ export class Evaluation {
     const text = expandText(node.word, this.#expander(state));
     const from = (index: number, inner: ShellState): ShellState | undefined => {
       const item = node.items[index];
-      inner.status = true;
-      if (!item) return inner;
+      if (!item) return Object.assign(inner, { status: true });
       const verdicts = item.patterns.map((word) => matches(text, expandPattern(word, this.#expander(inner))));
-      if (verdicts.includes(true)) return this.run(item.body, inner);
+      if (verdicts.includes(true)) return this.#body(item.body, inner);
       if (!verdicts.includes(undefined)) return from(index + 1, inner);
       return this.#branch(inner, [
-        (taken) => this.run(item.body, taken),
+        (taken) => this.#body(item.body, taken),
         (passed) => from(index + 1, passed),
       ]);
     };
     return from(0, state);
+  }
+
+  /** What follows a pattern may be empty. */
+  #body(node: Node, state: ShellState): ShellState | undefined {
+    if (node.kind === 'list' && node.items.length === 0) state.status = true;
+    return this.run(node, state);
   }
 
   #for(node: Extract<Node, { kind: 'for' }>, state: ShellState): ShellState | undefined {
@@ -215,7 +220,7 @@ export class Evaluation {
       });
     return this.#loop(state, (breaks, continues) => {
       let current: ShellState | undefined = state;
-      current.status = true;
+      if (values.length === 0) current.status = true;
       for (const value of values) {
         if (!current) break;
         current.variables.set(node.name, value);
@@ -345,7 +350,7 @@ export class Evaluation {
     if (++this.#steps > MAX_STEPS) throw new TooLong();
     const [name = ''] = words;
     const bodies = state.functions.get(name);
-    if (bodies) return this.#function(bodies, words.slice(1), state);
+    if (bodies) return this.#function(bodies, words, state);
     const builtin = Object.hasOwn(BUILTINS, name) ? BUILTINS[name] : undefined;
     return builtin ? builtin(words.slice(1), state, this) : this.external(words, state);
   }
@@ -365,8 +370,8 @@ export class Evaluation {
   }
 
   #function(
-    bodies: readonly Node[],
-    parameters: readonly string[],
+    bodies: readonly (Node | undefined)[],
+    words: readonly string[],
     state: ShellState,
   ): ShellState | undefined {
     if (++this.#calls > MAX_CALLS) throw new TooLong();
@@ -374,8 +379,10 @@ export class Evaluation {
     const outer = copyState(state);
     const ends = bodies.map((body) => {
       [this.#returns, this.#loops] = [[], []];
+      const parameters = words.slice(1);
       const inner = { ...copyState(state), parameters, certain: state.certain && bodies.length === 1 };
       inner.variables.delete(LOCALS);
+      if (!body) return this.external(words, inner);
       return joinStates([this.run(body, inner), ...this.#returns]);
     });
     [this.#returns, this.#loops] = [returns, loops];
@@ -435,6 +442,8 @@ export class Evaluation {
     // what left early has said something that went elsewhere
     for (const left of [...this.#exits.slice(before[0]), ...this.#returns.slice(before[1])])
       left.output = UNKNOWN;
+    // what is said of errors is not known
+    if (end && targets.get(2) === 'output') end.output = bounded(end.output + UNKNOWN);
     const written = own === 'output' ? '' : (end?.output ?? UNKNOWN);
     if (end && own !== 'output') end.output = output;
     if (end && redirectsInput) end.input = input;

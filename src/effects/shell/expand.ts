@@ -147,9 +147,8 @@ function parameterValue(name: string, state: ShellState): string {
     case '*':
       return state.parameters.join(' ');
     case '#':
-      return state.parameters.every((text) => text === UNKNOWN) && state.parameters.length > 0
-        ? UNKNOWN
-        : String(state.parameters.length);
+      // text that is not known may be several fields, or none
+      return state.parameters.every(isKnown) ? String(state.parameters.length) : UNKNOWN;
     case '?':
       return state.status === true ? '0' : UNKNOWN;
     case '$':

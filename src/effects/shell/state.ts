@@ -5,8 +5,8 @@ import { UNKNOWN, type Truth } from './unknown.ts';
 export interface ShellState {
   readonly variables: Map<string, string>;
   parameters: readonly string[];
-  /** Several definitions where it depends on something unknown. */
-  readonly functions: Map<string, readonly Node[]>;
+  /** Several definitions where it depends on something unknown; undefined among them: perhaps none. */
+  readonly functions: Map<string, readonly (Node | undefined)[]>;
   /** Whether the last command succeeded. */
   status: Truth;
   /** What was written to standard output since the enclosing substitution or pipe began. */
@@ -34,8 +34,10 @@ function joinTwo(a: ShellState, b: ShellState): ShellState {
   for (const name of new Set([...a.variables.keys(), ...b.variables.keys()]))
     if (a.variables.get(name) !== b.variables.get(name)) variables.set(name, UNKNOWN);
   const functions = new Map(a.functions);
-  for (const [name, bodies] of b.functions)
-    functions.set(name, [...new Set([...(a.functions.get(name) ?? []), ...bodies])]);
+  for (const name of new Set([...a.functions.keys(), ...b.functions.keys()]))
+    functions.set(name, [
+      ...new Set([...(a.functions.get(name) ?? [undefined]), ...(b.functions.get(name) ?? [undefined])]),
+    ]);
   return {
     variables,
     functions,

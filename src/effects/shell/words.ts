@@ -86,7 +86,10 @@ export abstract class WordReader {
   /** Text as between double quotes, up to `end` ('' for the end of the source), which is not consumed. */
   #quotedText(parts: Part[], end: string): void {
     let text = '';
+    const start = parts.length;
     const flush = (): void => {
+      // nothing between quotes is an empty word, but "$@" without parameters is none
+      if (text === '' && parts.length > start) return;
       parts.push({ kind: 'text', text, quoted: true });
       text = '';
     };
@@ -100,7 +103,7 @@ export abstract class WordReader {
         text += escapable ? next : next === '\n' ? '' : `\\${next}`;
         this.at += 2;
       } else if (char === '$' || char === '`') {
-        flush();
+        if (text !== '') flush();
         parts.push(this.#expansion(true));
       } else {
         text += char;
