@@ -156,7 +156,10 @@ const NEW_NAMES = ['na', 'nb', 'nc'];
 
 export function randomRepository(seed: number): PlanCase {
   const random = new Choices(seed);
-  const names = 'abcdefghij'.split('').slice(0, 4 + random.below(6)).map((letter) => `p${letter}`);
+  const names = 'abcdefghij'
+    .split('')
+    .slice(0, 4 + random.below(6))
+    .map((letter) => `p${letter}`);
   const all = [...names, ...NEW_NAMES];
   const archs = new Map(all.map((name) => [name, random.chance(0.7) ? 'noarch' : 'x86_64']));
   const installedNames = names.filter(() => random.chance(0.8));

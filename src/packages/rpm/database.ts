@@ -19,7 +19,14 @@ import { readConfiguration, readVariables } from './repositories/configuration.t
 import { readLocks, type Locks } from './repositories/locks.ts';
 import { resolve, type ResolveSources } from './resolve.ts';
 import { parseRpm, type RpmFile } from './rpm-file.ts';
-import { eraseScripts, firedTriggers, headerEvr, installScripts, type TriggerContext } from './scripts.ts';
+import {
+  eraseScripts,
+  firedTriggers,
+  headerEvr,
+  installScripts,
+  preScript,
+  type TriggerContext,
+} from './scripts.ts';
 import { installedSolvable, type InstalledSolvable } from './solve/installed.ts';
 import { sourceOf } from './source.ts';
 import { Tag } from './tags.ts';
@@ -200,6 +207,7 @@ async function install(
       files: content.payload.files,
       states: states[i] as Uint8Array,
       contents: content.payload.contents,
+      preScript: preScript(content.rpm.header),
     })),
     packages.map((stored) => ({
       name: text(stored.header, Tag.name) ?? '',
@@ -207,7 +215,7 @@ async function install(
       files: files.get(stored) ?? [],
       removed: removed.has(stored),
     })),
-    color,
+    { transactionColor: color, epoch: input.epoch },
   );
   const keepOpenpgp = packages.some(
     ({ header }) => header.byTag.has(Tag.openpgp) || header.byTag.has(Tag.sha3Header),

@@ -19,9 +19,9 @@ export const rpm: PackageFamily = {
 
 /** %config files may have to be renamed, which needs their content. Nearly all are in etc. */
 const CONFIG_LIMIT = 2 * 1024 ** 2;
-const CONFIG_ELSEWHERE_LIMIT = 256 * 1024;
+const CONFIG_ELSEWHERE_LIMIT = 64 * 1024;
 const CONFIG_ELSEWHERE =
-  /\.(?:conf|cnf|cfg|cf|ini|properties|rc|xml|json|ya?ml)$|^root\/\.|^usr\/share\/misc\//;
+  /^(?!.*(?:node_modules|site-packages)\/).*\.(?:conf|cnf|cfg|cf|ini|rc)$|^root\/\.|^usr\/share\/misc\//;
 
 function captures(path: RootPath, size: number): boolean {
   if (isDatabaseFile(path) || MANIFEST_PATHS.includes(path)) return true;

@@ -128,6 +128,8 @@ export function decideFates(
         return;
       }
       if (differs(earlier.file, record.file)) {
+        // one that is left as it is on disk does not conflict
+        if (action(record) === 'skip' || action(earlier) === 'skip') return;
         if (!colorsDiffer(earlier.file, record.file)) conflict(record, added[earlier.owner]?.label ?? '');
         else if ((record.file.color & PREFERRED_COLOR) !== 0) {
           leaveColor(earlier);

@@ -1,17 +1,18 @@
 // Installs unpacked packages into a draft of the image: files by their fates, removals, then the database. The order is
 // rpm's: everything that is new is written before what is old is removed.
 import { OnlayError } from '../../errors.ts';
-import { compareBytes, displayText } from '../../base/bytes.ts';
+import { byteString, compareBytes, displayText } from '../../base/bytes.ts';
 import type { Draft } from '../../rootfs/draft.ts';
 import type { NewNode } from '../../rootfs/change-set.ts';
 import { rootPath, type RootPath } from '../../rootfs/path.ts';
-import type { RootNode } from '../../rootfs/root-view.ts';
 import type { ConfigFileOutcome } from '../family.ts';
 import { readAccounts, type Accounts } from './accounts.ts';
 import { CAPABILITY_XATTR, capabilityXattr } from './capabilities.ts';
 import type { InstallAction } from './config-files.ts';
+import { copyOf } from './copy-node.ts';
+import { makeAccounts, type AccountSource } from './new-accounts.ts';
 import { decideFates, locator, type EraseAction, type Fates } from './fates.ts';
-import { isConfig, type PackageFile } from './files.ts';
+import { isConfig, isGhost, type PackageFile } from './files.ts';
 
 export interface IncomingPackage {
   readonly name: string;
@@ -21,6 +22,8 @@ export interface IncomingPackage {
   readonly states: Uint8Array;
   /** Content by position in the file list. */
   readonly contents: ReadonlyMap<number, Uint8Array>;
+  /** %pre, if it is a shell script; '' else. */
+  readonly preScript: string;
 }
 
 export interface OutgoingPackage {
@@ -41,16 +44,33 @@ export function installFiles(
   draft: Draft,
   incoming: readonly IncomingPackage[],
   present: readonly OutgoingPackage[],
-  transactionColor: number,
+  { transactionColor, epoch }: { readonly transactionColor: number; readonly epoch: number },
 ): FileOutcome {
   const fates = decideFates(draft.base, incoming, present, transactionColor);
   refuseConflicts(fates);
-  const installation = new FileInstallation(draft);
+  const made = makeAccounts(draft, incoming.map(accountSource), epoch);
+  const installation = new FileInstallation(
+    draft,
+    made.map((account) => `${account} was made for the files of a package`),
+  );
   incoming.forEach((one, i) => installation.add(one, fates.added[i] ?? []));
   present.forEach((one, i) => {
     if (one.removed) installation.remove(one, fates.present[i] ?? []);
   });
   return installation.outcome();
+}
+
+function accountSource({ files, states, contents, preScript }: IncomingPackage): AccountSource {
+  const written = files.filter((file) => states[file.index] === 0 && !isGhost(file));
+  const sysusers = files.filter(
+    ({ directory, base }) => directory === '/usr/lib/sysusers.d/' && base.endsWith('.conf'),
+  );
+  return {
+    users: new Set(written.map(({ user }) => user)),
+    groups: new Set(written.map(({ group }) => group)),
+    script: preScript,
+    sysusers: sysusers.map(({ index }) => byteString(contents.get(index) ?? new Uint8Array())),
+  };
 }
 
 function refuseConflicts({ conflicts }: Fates): void {
@@ -71,7 +91,8 @@ class FileInstallation {
   readonly #removed: string[] = [];
   readonly #warnings = new Set<string>();
 
-  constructor(draft: Draft) {
+  constructor(draft: Draft, warnings: readonly string[]) {
+    for (const warning of warnings) this.#warnings.add(warning);
     this.#draft = draft;
     this.#locate = locator(draft.base);
   }
@@ -259,22 +280,6 @@ class FileInstallation {
       this.#removed.push(where);
     }
   }
-}
-
-/** The same node, to be written elsewhere. */
-export function copyOf(node: RootNode, content: Uint8Array | undefined): NewNode {
-  return {
-    type: node.type,
-    mode: node.mode,
-    uid: node.uid,
-    gid: node.gid,
-    mtime: node.mtime,
-    xattrs: node.xattrs,
-    ...(node.type === 'symlink' ? { link: node.link } : {}),
-    ...(content ? { content } : {}),
-    devMajor: node.devMajor,
-    devMinor: node.devMinor,
-  };
 }
 
 /** Puts the files of a database; those that exist keep owner and mode. */

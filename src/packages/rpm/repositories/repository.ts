@@ -196,11 +196,11 @@ async function get(
   context: RepositoryContext,
   request: FetchRequest,
 ): Promise<Uint8Array> {
-  return (await context.fetch.get({
+  return await context.fetch.get({
     ...request,
     ...connection(config, context.root),
     optional: false,
-  })) as Uint8Array;
+  });
 }
 
 async function getOptional(

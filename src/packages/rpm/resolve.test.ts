@@ -1,0 +1,266 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { silentLog } from '../../base/log.ts';
+import type { Distro } from '../distro.ts';
+import type { ResolveRequest } from '../family.ts';
+import type { Resolution, Wanted } from '../package.ts';
+import type { CraftedPackage } from '../../../test/support/rpm-craft.ts';
+import { rpmImage } from '../../../test/support/rpm-image.ts';
+import { memoryRepository, REPOSITORY_URL } from '../../../test/support/rpm-repository.ts';
+import { rpm } from './family.ts';
+
+// plans against real dnf are in test/oracle; here are the rules dnf does not have
+
+interface Case {
+  readonly installed: readonly CraftedPackage[];
+  readonly offered: readonly CraftedPackage[];
+  readonly wanted?: readonly Wanted[];
+  readonly request?: Partial<ResolveRequest>;
+  readonly files?: Parameters<typeof rpmImage>[1];
+  readonly distro?: Distro;
+}
+
+async function resolve({ installed, offered, wanted, request, files, distro }: Case): Promise<Resolution> {
+  const database = await rpm.open({
+    root: rpmImage(installed, files),
+    distro,
+    imageArch: 'amd64',
+    log: silentLog,
+  });
+  assert.ok(database);
+  return database.resolve({
+    trustKeys: [],
+    onlyTrustKeys: false,
+    allowUnsigned: true,
+    fetch: memoryRepository(offered).fetch,
+    wanted: wanted ?? 'all',
+    repositories: [`base=${REPOSITORY_URL}`],
+    allowNew: true,
+    now: Date.now(),
+    log: silentLog,
+    ...request,
+  });
+}
+
+const wants = (name: string, floors: readonly (readonly string[])[] = []): Wanted => ({
+  name,
+  arch: 'noarch',
+  floors,
+  cves: ['CVE-2024-1'],
+});
+
+function distroWith(quirks: Distro['quirks']): Distro {
+  return {
+    id: 'test',
+    name: 'Test',
+    family: 'rpm',
+    release: undefined,
+    osRelease: { id: 'test', idLike: [], versionId: '1', codename: '', prettyName: '', platformId: '' },
+    defaultRepositories: [],
+    keys: [],
+    quirks,
+  };
+}
+
+const brief = ({ packages }: Resolution): readonly string[] =>
+  packages.map(({ name, from, to }) => `${name} ${from ?? '-'} ${to}`);
+const skips = ({ skipped }: Resolution): readonly string[] =>
+  skipped.map(({ name, reason, failure }) => `${name} ${reason} ${failure}`);
+
+test('a plan says what it replaces, why, and how to know the package', async () => {
+  const { packages } = await resolve({
+    installed: [{ name: 'x', epoch: 1 }],
+    offered: [{ name: 'x', epoch: 1, version: '2', requires: ['y'] }, { name: 'y' }],
+    wanted: [wants('x', [['1:2-1']])],
+  });
+  assert.deepEqual(
+    packages.map(({ digests, extra, size, ...rest }) => ({
+      ...rest,
+      digest: digests[0]?.algorithm,
+      trust: extra?.['trust'],
+      sized: (size ?? 0) > 0,
+    })),
+    [
+      {
+        name: 'x',
+        arch: 'noarch',
+        from: '1:1-1',
+        to: '1:2-1',
+        source: 'x',
+        sourceVersion: '1:2-1',
+        repository: 'base',
+        url: `${REPOSITORY_URL}Packages/x-2-1.noarch.rpm`,
+        reason: 'requested',
+        cves: ['CVE-2024-1'],
+        digest: 'sha256',
+        trust: 'none',
+        sized: true,
+      },
+      {
+        name: 'y',
+        arch: 'noarch',
+        to: '1-1',
+        source: 'y',
+        sourceVersion: '1-1',
+        repository: 'base',
+        url: `${REPOSITORY_URL}Packages/y-1-1.noarch.rpm`,
+        reason: 'dependency',
+        by: 'x',
+        cves: [],
+        digest: 'sha256',
+        trust: 'none',
+        sized: true,
+      },
+    ],
+  );
+});
+
+test('floors: fixed already, not available, an older fix where the newest cannot be had', async () => {
+  const installed = [{ name: 'x', version: '2' }];
+  const offered = [
+    { name: 'x', version: '3' },
+    { name: 'x', version: '4', requires: ['nowhere'] },
+  ];
+  assert.deepEqual(skips(await resolve({ installed, offered, wanted: [wants('x', [['2-1']])] })), [
+    'x already-fixed false',
+  ]);
+  assert.deepEqual(skips(await resolve({ installed, offered, wanted: [wants('x', [['9-1']])] })), [
+    'x fix-not-available true',
+  ]);
+  assert.deepEqual(brief(await resolve({ installed, offered, wanted: [wants('x', [['3-1']])] })), [
+    'x 2-1 3-1',
+  ]);
+  assert.deepEqual(skips(await resolve({ installed, offered, wanted: [wants('x', [['3.5-1']])] })), [
+    'x unsatisfiable true',
+  ]);
+  assert.deepEqual(
+    brief(await resolve({ installed, offered, wanted: [wants('x', [['9-1', '3-1']])] })),
+    ['x 2-1 3-1'],
+    'one alternative is enough',
+  );
+  assert.deepEqual(skips(await resolve({ installed, offered, wanted: [wants('z')] })), [
+    'z not-installed true',
+  ]);
+});
+
+test('where advisories count in source versions, those are compared', async () => {
+  const installed = [{ name: 'x-libs', version: '1', sourceRpm: 'x-7-1.src.rpm' }];
+  const offered = [{ name: 'x-libs', version: '2', sourceRpm: 'x-8-1.src.rpm' }];
+  // the metadata of the test states name-version-release.src.rpm
+  const wanted = [wants('x-libs', [['7-1']])];
+  assert.deepEqual(
+    skips(await resolve({ installed, offered, wanted, distro: distroWith({ rpmSourceAdvisories: true }) })),
+    ['x-libs already-fixed false'],
+  );
+  assert.deepEqual(skips(await resolve({ installed, offered, wanted })), ['x-libs fix-not-available true']);
+});
+
+test('new packages can be forbidden', async () => {
+  const one = {
+    installed: [{ name: 'x' }],
+    offered: [{ name: 'x', version: '2', requires: ['y'] }, { name: 'y' }],
+  };
+  const plan = await resolve({ ...one, request: { allowNew: false } });
+  assert.deepEqual([brief(plan), skips(plan)], [[], ['x new-package-not-allowed true']]);
+});
+
+test('a locked package stays, and what would need it newer stays too', async () => {
+  const plan = await resolve({
+    installed: [{ name: 'x' }, { name: 'y' }],
+    offered: [
+      { name: 'x', version: '2' },
+      { name: 'y', version: '2', requires: ['x >= 2'] },
+    ],
+    wanted: [wants('x'), wants('y')],
+    files: { 'etc/zypp/locks': 'solvable_name: x\n' },
+  });
+  assert.deepEqual([brief(plan), skips(plan)], [[], ['x held true', 'y unsatisfiable true']]);
+});
+
+test('kernels are left alone', async () => {
+  const plan = await resolve({
+    installed: [{ name: 'kernel-core', provides: ['installonlypkg(kernel)'] }],
+    offered: [{ name: 'kernel-core', version: '2' }],
+  });
+  assert.deepEqual(brief(plan), []);
+});
+
+test('excluded packages are not offered', async () => {
+  const plan = await resolve({
+    installed: [{ name: 'x' }, { name: 'y' }],
+    offered: [
+      { name: 'x', version: '2' },
+      { name: 'y', version: '2' },
+    ],
+    files: { 'etc/dnf/dnf.conf': '[main]\nexcludepkgs=x*\n' },
+  });
+  assert.deepEqual(brief(plan), ['y 1-1 2-1']);
+});
+
+test('zypp keeps a package with its vendor, other tools do not', async () => {
+  const one = {
+    installed: [{ name: 'x', vendor: 'SUSE LLC' }],
+    offered: [
+      { name: 'x', version: '2', vendor: 'SUSE LLC' },
+      { name: 'x', version: '3', vendor: 'openSUSE' },
+    ],
+  };
+  assert.deepEqual(brief(await resolve({ ...one, distro: distroWith({ vendorSticky: true }) })), [
+    'x 1-1 2-1',
+  ]);
+  assert.deepEqual(brief(await resolve(one)), ['x 1-1 3-1']);
+  const files = { 'etc/zypp/vendors.d/suse.conf': '[main]\nvendors = SUSE, openSUSE\n' };
+  assert.deepEqual(brief(await resolve({ ...one, files, distro: distroWith({ vendorSticky: true }) })), [
+    'x 1-1 3-1',
+  ]);
+});
+
+test('architectures of one package go together or not at all', async () => {
+  const both = [
+    { name: 'x', arch: 'x86_64' },
+    { name: 'x', arch: 'i686' },
+  ];
+  const offered = both.map((one) => ({ ...one, version: '2' }));
+  assert.deepEqual(
+    brief(await resolve({ installed: both, offered, wanted: [{ ...wants('x'), arch: 'x86_64' }] })),
+    ['x 1-1 2-1', 'x 1-1 2-1'],
+  );
+  const alone = await resolve({
+    installed: both,
+    offered: offered.slice(0, 1),
+    wanted: [{ ...wants('x'), arch: 'x86_64' }],
+  });
+  assert.deepEqual([brief(alone), skips(alone)], [[], ['x unsatisfiable true']]);
+});
+
+test('packages of other machines and older versions are never taken', async () => {
+  const plan = await resolve({
+    installed: [{ name: 'x', version: '2', arch: 'x86_64' }],
+    offered: [
+      { name: 'x', version: '3', arch: 'aarch64' },
+      { name: 'x', version: '3', arch: 'i686' },
+      { name: 'x', version: '1', arch: 'x86_64' },
+    ],
+  });
+  assert.deepEqual(brief(plan), []);
+});
+
+test('an image without repositories is refused, with the way out', async () => {
+  await assert.rejects(
+    resolve({ installed: [{ name: 'x' }], offered: [], request: { repositories: [] } }),
+    /names no enabled repository/,
+  );
+});
+
+test('keys in the database are no packages', async () => {
+  const database = await rpm.open({
+    root: rpmImage([{ name: 'x' }, { name: 'gpg-pubkey', version: 'abc', release: 'def' }]),
+    distro: undefined,
+    imageArch: 'amd64',
+    log: silentLog,
+  });
+  assert.deepEqual(
+    database?.packages.map(({ name }) => name),
+    ['x'],
+  );
+});
