@@ -5,7 +5,7 @@ import type { Draft } from '../rootfs/draft.ts';
 import type { RootPath } from '../rootfs/path.ts';
 import type { RootView } from '../rootfs/root-view.ts';
 import type { Distro } from './distro.ts';
-import type { Fetch } from './fetch.ts';
+import type { Fetch, FetchRequest } from './fetch.ts';
 import type {
   FamilyName,
   InstalledPackage,
@@ -48,6 +48,11 @@ export interface PackageDatabase {
   readonly packages: readonly InstalledPackage[];
   /** Indexes are fetched and verified, then solved. Plain data comes back. Throws INDEX_INVALID, SIGNATURE_INVALID, … */
   resolve(request: ResolveRequest): Promise<Resolution>;
+  /**
+   * What a request for a package's URL needs beyond the URL: the login, proxy and certificates of its repository, as the
+   * image or `repositories` (--repo) state them. A plan holds no secrets, so they are looked up again.
+   */
+  access?(planned: PlannedPackage, repositories: readonly string[]): PackageAccess;
   /** Checks a download: size and digests of the plan, and the format's own signatures and digests. */
   verify(planned: PlannedPackage, bytes: Uint8Array, trust: TrustOptions): Promise<VerifiedPackage>;
   /** Decodes and checks the whole package in memory; drops content that the image already has. */
@@ -61,6 +66,8 @@ export interface PackageDatabase {
   /** Writes files, removals and database into `draft`. Order of `packages` does not matter. */
   install(input: InstallInput): Promise<Installation>;
 }
+
+export type PackageAccess = Pick<FetchRequest, 'credentials' | 'hostFiles' | 'headers' | 'proxy' | 'tls'>;
 
 export interface TrustOptions {
   /** Content of every --trust-key file, with its name. */

@@ -13,6 +13,7 @@ import type { StoredDatabase } from './install.ts';
 import { field, readInstalled } from './installed.ts';
 import type { InstalledRecord } from './installed.ts';
 import { isEmptyPackage } from './records.ts';
+import { accessOf } from './open-repositories.ts';
 import { resolveUpgrade } from './resolve.ts';
 import { readScriptsTar } from './scripts-tar.ts';
 import { readTriggers } from './triggers.ts';
@@ -53,6 +54,7 @@ export function openDatabase({
       .map((record) => describe(record, arch, pinOf(world, field(record, 'P'))))
       .sort((a, b) => compareBytes(a.name, b.name)),
     resolve: (request) => resolveUpgrade({ root, distro, arch }, { records, world }, request),
+    access: (planned, repositories) => accessOf({ root, distro, arch }, planned.url, repositories),
     // oxlint-disable-next-line typescript/require-await -- the port is asynchronous, so that errors reject
     verify: async (planned, bytes) => {
       const what = `Package ${displayText(planned.name)} ${planned.to}`;

@@ -1,9 +1,10 @@
 // The indexes of all repositories, fetched and checked.
 import { OnlayError } from '../../errors.ts';
 import { mapConcurrent } from '../../base/concurrency.ts';
+import { silentLog } from '../../base/log.ts';
 import type { RootView } from '../../rootfs/root-view.ts';
 import type { Distro } from '../distro.ts';
-import type { ResolveRequest } from '../family.ts';
+import type { PackageAccess, ResolveRequest } from '../family.ts';
 import type { RepositoryFact } from '../package.ts';
 import { INDEX_LIMIT, openIndex } from './apkindex.ts';
 import type { OpenRepository } from './candidates.ts';
@@ -65,6 +66,16 @@ function chooseRepositories(
     repositories: standard.join(' '),
   });
   return parseRepositories(standard, arch, log);
+}
+
+/** How the repository that a package comes from is reached. */
+export function accessOf(image: ImageFacts, url: string, repositories: readonly string[]): PackageAccess {
+  const log = silentLog;
+  const known =
+    repositories.length > 0
+      ? parseRepositories(repositories, image.arch, log)
+      : readRepositories(image.root, image.arch, log);
+  return known.find(({ packageBase }) => url.startsWith(packageBase))?.access ?? {};
 }
 
 export function repositoryFacts(opened: readonly OpenRepository[]): readonly RepositoryFact[] {

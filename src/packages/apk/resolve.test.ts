@@ -208,3 +208,24 @@ test('an image without world, repositories and keys takes those of its distro', 
   const bare = await openSystem(systemRoot({ installed: [a('1-r0')] }));
   await assert.rejects(bare.resolve(request(new Map())), { code: 'REPOSITORIES_MISSING' });
 });
+
+test('access() finds the login of the repository a package comes from; the plan does not hold it', async () => {
+  const root = systemRoot({
+    installed: [a('1-r0')],
+    keys: [key],
+    repositories: ['https://user:secret@host/alpine/main'],
+  });
+  const database = await openSystem(root);
+  const found = await database.resolve(request(served(URL, makeRepository([a('2-r0')], key).files)));
+  assert.ok(!JSON.stringify(found).includes('secret'));
+  const [planned] = found.packages;
+  assert.ok(planned);
+  assert.deepEqual(database.access?.(planned, []), {
+    credentials: { username: 'user', password: 'secret' },
+    hostFiles: false,
+  });
+  assert.deepEqual(database.access?.(planned, ['https://x:y@host/alpine/main']), {
+    credentials: { username: 'x', password: 'y' },
+  });
+  assert.deepEqual(database.access?.({ ...planned, url: 'https://other/a.apk' }, []), {});
+});
