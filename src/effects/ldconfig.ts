@@ -15,6 +15,8 @@ import { expandGlob } from './glob.ts';
 const CACHE = 'etc/ld.so.cache';
 const LIBRARY = /(?:^|\/)(?:lib|ld-)[^/]*\.so(?:[^/]*)?$|(?:^|\/)ld\.so[^/]*$/;
 const FOR_LIBC6 = 3;
+/** A cache of 100 000 libraries has about 10 MB. */
+const MAX_CAPTURE = 16 * 1024 * 1024;
 
 export const ldconfig: Effect = {
   name: 'ldconfig',
@@ -29,13 +31,15 @@ export const ldconfig: Effect = {
       inspect: (content) => readElf(content),
     },
   ],
-  captures: (path) => path === CACHE || path === 'etc/ld.so.conf' || path.startsWith('etc/ld.so.conf.d/'),
+  captures: (path, size) =>
+    (path === CACHE || path === 'etc/ld.so.conf' || path.startsWith('etc/ld.so.conf.d/')) &&
+    size <= MAX_CAPTURE,
   apply: updateCache,
 };
 
 function updateCache(context: EffectContext): void {
   const { draft } = context;
-  const old = draft.read(CACHE);
+  const old = draft.readable(CACHE) ? draft.read(CACHE) : undefined;
   if (old === undefined) return;
   const layout = readLayout(old);
   if (!layout) {

@@ -71,7 +71,7 @@ test('compareVersions() agrees with dpkg on generated pairs', (t) => {
 test('compareVersions() is a total order', () => {
   fc.assert(
     fc.property(version, version, version, (a, b, c) => {
-      assert.equal(Math.sign(compareVersions(a, b)), -Math.sign(compareVersions(b, a)));
+      assert.equal(Math.sign(compareVersions(a, b)) + Math.sign(compareVersions(b, a)), 0);
       assert.equal(compareVersions(a, a), 0);
       if (compareVersions(a, b) <= 0 && compareVersions(b, c) <= 0) assert.ok(compareVersions(a, c) <= 0);
     }),
