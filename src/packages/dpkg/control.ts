@@ -61,14 +61,6 @@ export function* stanzasOf(text: string, options: ControlOptions): Generator<Sta
   }
 }
 
-/** First words of a folded value's lines, as `Conffiles`, `SHA256` and the like have them; empty lines left out. */
-export function valueLines(value: string): string[] {
-  return value
-    .split('\n')
-    .map((line) => line.trim())
-    .filter((line) => line !== '');
-}
-
 const NEWLINE = 10;
 const TAB = 9;
 const SPACE = 32;

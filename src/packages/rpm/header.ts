@@ -213,11 +213,6 @@ export function data(header: Header, tag: number): Uint8Array | undefined {
   return header.blob.subarray(start, start + entry.length);
 }
 
-/** Name, version and so on as one would print it: for messages. */
-export function nevra(name: string, evr: string, arch: string): string {
-  return `${name}-${evr}.${arch}`;
-}
-
 /** A binary entry as byte string (for index keys). */
 export function binary(header: Header, tag: number): string | undefined {
   const bytes = data(header, tag);

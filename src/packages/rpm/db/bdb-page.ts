@@ -2,8 +2,6 @@
 // https://github.com/berkeleydb/libdb (dbinc/db_page.h); format 9, no checksums, no encryption, one fixed LSN.
 
 export const PAGE_HEADER = 26;
-/** Format rpm writes; other sizes are read. */
-export const DEFAULT_PAGE_SIZE = 4096;
 
 export const PageType = {
   invalid: 0,

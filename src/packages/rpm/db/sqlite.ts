@@ -4,7 +4,7 @@
 import type { Database, SqlJsStatic } from 'sql.js';
 import { OnlayError, hasCode, messageOf } from '../../../errors.ts';
 import { byteString, fromByteString } from '../../../base/bytes.ts';
-import { rootPath, type RootPath } from '../../../rootfs/path.ts';
+import type { RootPath } from '../../../rootfs/path.ts';
 import { number, parseHeader } from '../header.ts';
 import { Tag } from '../tags.ts';
 import type {
@@ -194,5 +194,3 @@ function fileName(path: RootPath): string {
 export function isSqlite(bytes: Uint8Array): boolean {
   return byteString(bytes.subarray(0, 16)) === SQLITE_MAGIC;
 }
-
-export const SQLITE_NAME: RootPath = rootPath('rpmdb.sqlite');

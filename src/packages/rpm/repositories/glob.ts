@@ -44,7 +44,3 @@ function matchOne(pattern: string, at: number, char: string): number {
   }
   return found !== negated ? close + 1 : -1;
 }
-
-export function isGlob(pattern: string): boolean {
-  return /[*?[]/.test(pattern);
-}
