@@ -5,7 +5,7 @@ import { byteString, fromByteString } from '../base/bytes.ts';
 import type { Draft } from '../rootfs/draft.ts';
 import type { RootView } from '../rootfs/root-view.ts';
 import type { Effect, EffectContext } from './effect.ts';
-import { subjectHash } from './x509-subject.ts';
+import { certificateNames } from './x509-subject.ts';
 
 const CONF = 'etc/ca-certificates.conf';
 const SHIPPED = 'usr/share/ca-certificates';
@@ -119,11 +119,15 @@ const HASH_LINK = /^[0-9a-f]{8}\.r?[0-9]+$/;
 function updateHashes(draft: Draft, mtime: number): void {
   const wanted = new Map<string, string>();
   const count = new Map<string, number>();
+  const seen = new Set<string>();
   const names = draft.list(CERTS);
   for (const name of names) {
     if (!/\.(?:pem|crt|cer)$/.test(name) || !draft.readable(`${CERTS}/${name}`)) continue;
-    const hash = subjectHash(byteString(draft.read(`${CERTS}/${name}`) ?? new Uint8Array()));
-    if (hash === undefined) continue;
+    const certificate = certificateNames(byteString(draft.read(`${CERTS}/${name}`) ?? new Uint8Array()));
+    // of one certificate under several names the first counts
+    if (!certificate || seen.has(certificate.digest)) continue;
+    seen.add(certificate.digest);
+    const hash = certificate.subjectHash;
     const number = count.get(hash) ?? 0;
     count.set(hash, number + 1);
     wanted.set(`${hash}.${number}`, name);

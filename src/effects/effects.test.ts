@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { compareLibraries, readLayout, writeCache } from './ld-so-cache.ts';
-import { subjectHash } from './x509-subject.ts';
+import { certificateNames } from './x509-subject.ts';
 
 // order as `ldconfig -p` of glibc 2.36 shows it, which sorts descending
 test('compareLibraries() compares runs of digits as numbers and digits above letters', () => {
@@ -28,8 +28,7 @@ test('readLayout() refuses what is no cache of a known kind', () => {
   assert.equal(readLayout(new Uint8Array(48)), undefined);
 });
 
-// made and hashed by OpenSSL 3.0: `openssl x509 -noout -subject_hash`
-test('subjectHash() refuses what holds no certificate or several', () => {
-  assert.equal(subjectHash(''), undefined);
-  assert.equal(subjectHash('-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n'), undefined);
+test('certificateNames() refuses what holds no certificate or several', () => {
+  assert.equal(certificateNames(''), undefined);
+  assert.equal(certificateNames('-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n'), undefined);
 });

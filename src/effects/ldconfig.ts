@@ -99,7 +99,7 @@ function scan(root: RootView, triplet: string | undefined): Libraries {
     }
     for (const { key, name, isLink, elf } of found.values()) {
       const file = hwcaps === '' ? key : name;
-      if (!isLink && key !== name && !root.lookup(`${path}/${key}`))
+      if (hwcaps === '' && !isLink && key !== name && needsLink(root, `${path}/${key}`, `${path}/${name}`))
         missingLinks.push({ path: `${path}/${key}`, target: name });
       entries.push({
         key,
@@ -112,6 +112,13 @@ function scan(root: RootView, triplet: string | undefined): Libraries {
     }
   }
   return { entries, missingLinks, dangling };
+}
+
+/** The link of a soname is made, or turned to the best library; a file of that name stays. */
+function needsLink(root: RootView, link: string, library: string): boolean {
+  const node = root.lookup(link);
+  if (!node) return true;
+  return node.type === 'symlink' && root.follow(link)?.inode !== root.follow(library)?.inode;
 }
 
 function better(candidate: Found, known: Found): boolean {
@@ -159,7 +166,7 @@ function directories(
   return found;
 }
 
-/** ld.so.conf: directories separated by white space, ':' or ','; `include` takes globs; '#' starts a comment. */
+/** ld.so.conf: a directory on each line, perhaps with `=TYPE`; `include` takes globs; '#' starts a comment. */
 function configured(root: RootView, file: string, depth: number): readonly string[] {
   if (depth > 10 || !root.readable(file)) return [];
   const found: string[] = [];
@@ -168,16 +175,13 @@ function configured(root: RootView, file: string, depth: number): readonly strin
     const include = /^include\s+(.*)$/.exec(line)?.[1];
     if (include !== undefined) {
       for (const pattern of include.split(/\s+/)) {
-        const absolute = pattern.startsWith('/') ? pattern : `/etc/${pattern}`;
+        const absolute = pattern.startsWith('/') ? pattern : file.replace(/[^/]*$/, '') + pattern;
         for (const path of expandGlob(root, absolute)) found.push(...configured(root, path, depth + 1));
       }
-    } else if (!line.startsWith('hwcap '))
-      found.push(
-        ...line
-          .split(/[\s:,]+/)
-          .filter((path) => path.startsWith('/'))
-          .map((path) => (path.length > 1 ? path.replace(/\/+$/, '') : path)),
-      );
+    } else if (line.startsWith('/')) {
+      const path = line.replace(/\s*=[^/]*$/, '');
+      found.push(path.length > 1 ? path.replace(/\/+$/, '') : path);
+    }
   }
   return found;
 }

@@ -1,7 +1,7 @@
 // The hash by which OpenSSL finds a certificate in a directory (X509_NAME_hash, crypto/x509/x509_cmp.c and
 // x_name.c): SHA-1 over the canonical form of the subject, first four bytes little-endian. DER (X.690) is read only as
 // far as the subject lies.
-import { rawDigest } from '../base/hash.ts';
+import { hexDigest, rawDigest } from '../base/hash.ts';
 
 interface Element {
   readonly tag: number;
@@ -9,15 +9,23 @@ interface Element {
   readonly end: number;
 }
 
-/** Eight lower-case hex digits; undefined when `pem` does not hold exactly one certificate. */
-export function subjectHash(pem: string): string | undefined {
+export interface CertificateNames {
+  /** Eight lower-case hex digits. */
+  readonly subjectHash: string;
+  /** SHA-256 of the whole certificate. */
+  readonly digest: string;
+}
+
+/** Undefined when `pem` does not hold exactly one certificate. */
+export function certificateNames(pem: string): CertificateNames | undefined {
   const blocks = [
     ...pem.matchAll(/-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END/g),
   ];
   if (blocks.length !== 1) return undefined;
   try {
-    const canonical = canonicalSubject(Buffer.from(blocks[0]?.[1] ?? '', 'base64'));
-    return Buffer.from(rawDigest('sha1', canonical)).readUInt32LE(0).toString(16).padStart(8, '0');
+    const der = Buffer.from(blocks[0]?.[1] ?? '', 'base64');
+    const hash = Buffer.from(rawDigest('sha1', canonicalSubject(der))).readUInt32LE(0);
+    return { subjectHash: hash.toString(16).padStart(8, '0'), digest: hexDigest('sha256', der) };
   } catch (error) {
     if (error instanceof RangeError) return undefined;
     throw error;

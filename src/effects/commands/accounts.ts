@@ -55,8 +55,8 @@ function addMember({ scene }: Call, group: string, user: string): Outcome {
   });
 }
 
-function firstFree(min: number, max: number, ...used: readonly (readonly number[])[]): number | undefined {
-  for (let id = min; id <= max; id++) if (!used.some((ids) => ids.includes(id))) return id;
+function firstFree(min: number, max: number, used: readonly number[]): number | undefined {
+  for (let id = min; id <= max; id++) if (!used.includes(id)) return id;
   return undefined;
 }
 
@@ -110,17 +110,15 @@ const adduser: Command = (call) => {
   if (!hasFlag(options, 'system') || !NAME.test(name)) return WOULD_CHANGE;
   const home = valueOf(options, 'home') ?? '/nonexistent';
   const shell = valueOf(options, 'shell') ?? '/usr/sbin/nologin';
-  const comment = (valueOf(options, 'gecos', 'comment') ?? '').replace(/,+$/, '');
+  const comment = valueOf(options, 'gecos', 'comment') ?? '';
   if (!isField(home, shell, comment)) return WOULD_CHANGE;
   const ownGroup = hasFlag(options, 'group');
   const existing = ownGroup ? groupEntry(draft, name) : undefined;
   const ingroup = valueOf(options, 'ingroup', 'gid');
-  const uid =
-    number(valueOf(options, 'uid')) ??
-    (ownGroup && !existing
-      ? firstFree(100, 999, uids(draft), gids(draft))
-      : firstFree(100, 999, uids(draft)));
-  const gid = ownGroup ? (existing?.gid ?? uid) : groupId(draft, ingroup ?? 'nogroup');
+  const uid = number(valueOf(options, 'uid')) ?? firstFree(100, 999, uids(draft));
+  const gid = ownGroup
+    ? (existing?.gid ?? firstFree(100, 999, gids(draft)))
+    : groupId(draft, ingroup ?? 'nogroup');
   if (uid === undefined || gid === undefined) return WOULD_CHANGE;
   return changes('accounts', () => {
     if (ownGroup && !existing) addGroup(call, name, gid);
