@@ -14,16 +14,17 @@ export interface OpenBase extends AsyncDisposable {
 export async function openMovedBase(patched: OpenSource, session: Session): Promise<OpenBase | undefined> {
   const origin = await findOrigin(patched);
   const base = await openSource(`docker://${String(origin.reference)}`, session);
-  const digest = await findMovedBase(base, origin);
-  if (digest === undefined) {
-    await base[Symbol.asyncDispose]();
-    return undefined;
-  }
+  const dispose = (): Promise<void> => base[Symbol.asyncDispose]();
+  const digest = await findMovedBase(base, origin).catch(async (error: unknown) => {
+    await dispose();
+    throw error;
+  });
+  if (digest === undefined) return void (await dispose());
   session.terminal.log.info('The base moved and is patched as it is now', { base: base.name, digest });
   return {
     // what was found is what is patched, whatever happens to the tag meanwhile
     source: { ...base, digest },
     rebased: { from: patched, digest: origin.digest },
-    [Symbol.asyncDispose]: () => base[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: dispose,
   };
 }
