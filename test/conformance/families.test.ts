@@ -13,6 +13,9 @@ import { families } from '../../src/packages/index.ts';
 import type { PackageFamily } from '../../src/packages/family.ts';
 import type { FamilyName } from '../../src/packages/package.ts';
 import { rootPath } from '../../src/rootfs/path.ts';
+import type { RootView } from '../../src/rootfs/root-view.ts';
+import { mergeLayers } from '../../src/rootfs/view.ts';
+import { file, indexBlob, symlink, tarOf } from '../support/layers.ts';
 import { memoryRoot } from '../support/memory-root.ts';
 import { sharedFolder } from '../support/project.ts';
 
@@ -239,6 +242,18 @@ for (const family of families) {
     );
   });
 
+  test(`${name}: open() refuses a database whose content was not kept, huge or somewhere else as it is`, async () => {
+    for (const path of traits.databases) {
+      const text = traits.sound.find((one) => one.path === path)?.content ?? 'x';
+      const moved = [file(`opt/${path}`, text), symlink(path, `/opt/${path}`)];
+      for (const entries of [[file(path, text)], moved]) {
+        const index = await indexBlob(tarOf(entries), { captures: () => false });
+        const found = await openRoot(family, mergeLayers([index]));
+        assert.ok(found === undefined || found === -1, path);
+      }
+    }
+  });
+
   test(`${name}: open() refuses a database that is no file`, async () => {
     for (const path of traits.databases)
       for (const link of ['loop', path, '/dev/zero', '../../../../etc/shadow']) {
@@ -252,43 +267,43 @@ for (const family of families) {
 const REAL: readonly {
   readonly family: FamilyName;
   readonly path: string;
-  readonly file: string;
+  readonly source: string;
   readonly packages: number;
 }[] = [
   {
     family: 'rpm',
     path: 'var/lib/rpm/rpmdb.sqlite',
-    file: 'rpm/rpmdb-cbl-mariner-2.0-rpmdb.sqlite',
+    source: 'rpm/rpmdb-cbl-mariner-2.0-rpmdb.sqlite',
     packages: 129,
   },
-  { family: 'rpm', path: 'var/lib/rpm/Packages.db', file: 'rpm/rpmdb-sle15-bci-Packages.db', packages: 35 },
-  { family: 'rpm', path: 'var/lib/rpm/Packages', file: 'rpm/rpmdb-libuuid-Packages', packages: 1 },
+  { family: 'rpm', path: 'var/lib/rpm/Packages.db', source: 'rpm/rpmdb-sle15-bci-Packages.db', packages: 35 },
+  { family: 'rpm', path: 'var/lib/rpm/Packages', source: 'rpm/rpmdb-libuuid-Packages', packages: 1 },
   {
     family: 'apk',
     path: 'lib/apk/db/installed',
-    file: 'alpine/alpine-minirootfs-3.19.4-x86_64.tar.gz',
+    source: 'alpine/alpine-minirootfs-3.19.4-x86_64.tar.gz',
     packages: 15,
   },
 ];
 
-for (const { family: name, path, file, packages } of REAL)
-  test(`${name}: open() refuses or reads ${file} cut short or with huge numbers in it`, async (t) => {
+for (const { family: name, path, source, packages } of REAL)
+  test(`${name}: open() refuses or reads ${source} cut short or with huge numbers in it`, async (t) => {
     const shared = sharedFolder();
     if (shared === undefined) return t.skip('needs ../shared/data');
     const family = families.find((candidate) => candidate.name === name) as PackageFamily;
-    const raw = readFileSync(join(shared, 'data', file));
-    const content = file.endsWith('.tar.gz') ? await fromTar(gunzipSync(raw), path) : raw;
+    const raw = readFileSync(join(shared, 'data', source));
+    const content = source.endsWith('.tar.gz') ? await fromTar(gunzipSync(raw), path) : raw;
     assert.equal(await open(family, { [path]: content }), packages);
     await damage(family, path, content, { cuts: 12, changes: 40 });
   });
 
 /** Packages of the database in a root with these files; undefined if there is none; -1 if it is refused. */
-async function open(
-  family: PackageFamily,
-  files: Parameters<typeof memoryRoot>[0],
-): Promise<number | undefined> {
+function open(family: PackageFamily, files: Parameters<typeof memoryRoot>[0]): Promise<number | undefined> {
+  return openRoot(family, memoryRoot(files));
+}
+
+async function openRoot(family: PackageFamily, root: RootView): Promise<number | undefined> {
   try {
-    const root = memoryRoot(files);
     const database = await family.open({ root, distro: undefined, imageArch: 'amd64', log: silentLog });
     return database?.packages.length;
   } catch (error) {

@@ -3,6 +3,7 @@ import { OnlayError } from '../../errors.ts';
 import { displayText, compareBytes } from '../../base/bytes.ts';
 import type { RootPath } from '../../rootfs/path.ts';
 import type { RootView } from '../../rootfs/root-view.ts';
+import { readDatabaseFile } from '../database-file.ts';
 import type { OpenInput, PackageDatabase } from '../family.ts';
 import type { InstalledPackage } from '../package.ts';
 import { verifyPackage } from '../verified.ts';
@@ -32,7 +33,7 @@ export function openDatabase({
   const folder = FOLDERS.find((candidate) => root.follow(`${candidate}/installed`)?.type === 'file');
   if (folder === undefined) return undefined;
   const path = root.resolve(`${folder}/installed`);
-  const records = readInstalled(root.read(path) ?? new Uint8Array(), path);
+  const records = readInstalled(readDatabaseFile(root, path), path);
   requireUnique(records, path);
   // without world nothing can be told to be superfluous: everything counts as wanted
   const world =

@@ -9,6 +9,7 @@ import type { Draft } from '../../rootfs/draft.ts';
 import { parentOf, rootPath } from '../../rootfs/path.ts';
 import type { RootPath } from '../../rootfs/path.ts';
 import type { RootView } from '../../rootfs/root-view.ts';
+import { readDatabaseFile } from '../database-file.ts';
 import type { ConfigFileOutcome, InstallInput, Installation } from '../family.ts';
 import type { AttributeRules } from './attributes.ts';
 import { parseStanza } from './control.ts';
@@ -40,7 +41,7 @@ export function readStatusD(root: RootView): StatusDRecord[] {
     .filter((path) => root.follow(path)?.type === 'file')
     .map((path) => {
       const what = `package record ${path}`;
-      const text = byteString(root.read(path) ?? new Uint8Array());
+      const text = byteString(readDatabaseFile(root, path));
       const digests = `${path}${MD5SUMS}`;
       return {
         record: statusRecord(parseStanza(text, { what, code: 'DATABASE_INVALID' }), what),

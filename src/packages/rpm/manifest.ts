@@ -4,6 +4,7 @@ import { OnlayError } from '../../errors.ts';
 import { byteString, fromByteString } from '../../base/bytes.ts';
 import type { RootView } from '../../rootfs/root-view.ts';
 import { rootPath, type RootPath } from '../../rootfs/path.ts';
+import { readDatabaseFile } from '../database-file.ts';
 import { number, text, type Header } from './header.ts';
 import { Tag } from './tags.ts';
 
@@ -26,7 +27,7 @@ const COLUMNS = 10;
 /** Packages of the manifest, or undefined if the image has none. Throws DATABASE_INVALID. */
 export function readManifest(root: RootView): readonly ManifestPackage[] | undefined {
   const path = MANIFEST_PATHS[1] as RootPath;
-  const bytes = root.follow(path)?.type === 'file' ? root.read(path) : undefined;
+  const bytes = root.follow(path)?.type === 'file' ? readDatabaseFile(root, path) : undefined;
   if (!bytes) return undefined;
   return linesOf(bytes).map((line, i) => {
     const columns = line.split('\t');
@@ -65,7 +66,7 @@ export interface ManifestChange {
 export function writeManifests(root: RootView, change: ManifestChange): ReadonlyMap<RootPath, Uint8Array> {
   const written = new Map<RootPath, Uint8Array>();
   MANIFEST_PATHS.forEach((path, i) => {
-    const bytes = root.follow(path)?.type === 'file' ? root.read(path) : undefined;
+    const bytes = root.follow(path)?.type === 'file' ? readDatabaseFile(root, path) : undefined;
     if (!bytes) return;
     const format = i === 0 ? shortLine : (header: Header): string => longLine(header, change.installTime);
     const nameOf = i === 0 ? shortName : (line: string): string => line.split('\t')[0] ?? '';

@@ -3,6 +3,7 @@
 import { OnlayError } from '../../../errors.ts';
 import { parentOf, type RootPath } from '../../../rootfs/path.ts';
 import type { RootView } from '../../../rootfs/root-view.ts';
+import { readDatabaseFile } from '../../database-file.ts';
 import type { DatabaseInput, HeaderDatabase } from './backend.ts';
 import { isBdb, openBdb } from './bdb.ts';
 import { isNdb, openNdb } from './ndb.ts';
@@ -61,8 +62,8 @@ export async function openHeaderDatabase(
   const first = [...found].sort((a, b) => FILES.indexOf(a[1]) - FILES.indexOf(b[1]))[0];
   if (!first) return undefined;
   const [path, file] = first;
-  const bytes = root.read(path);
-  if (!bytes || !file.is(bytes))
+  const bytes = readDatabaseFile(root, path);
+  if (!file.is(bytes))
     throw new OnlayError('DATABASE_INVALID', `Cannot read ${path}: it is not what its name says`);
   const directory = parentOf(path);
   const input: DatabaseInput = {
@@ -72,7 +73,7 @@ export async function openHeaderDatabase(
     sibling: (name) => {
       const node = root.follow(`${directory}/${name}`);
       return node?.type === 'file'
-        ? { path: node.path, bytes: root.read(node.path) ?? new Uint8Array() }
+        ? { path: node.path, bytes: readDatabaseFile(root, node.path) }
         : undefined;
     },
   };
