@@ -14,7 +14,7 @@ export interface OpenBase extends AsyncDisposable {
 export async function openMovedBase(patched: OpenSource, session: Session): Promise<OpenBase | undefined> {
   const origin = await findOrigin(patched);
   const base = await openSource(`docker://${String(origin.reference)}`, session);
-  const dispose = (): Promise<void> => base[Symbol.asyncDispose]();
+  const dispose = async (): Promise<void> => base[Symbol.asyncDispose]();
   const digest = await findMovedBase(base, origin).catch(async (error: unknown) => {
     await dispose();
     throw error;
