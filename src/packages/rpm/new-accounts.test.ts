@@ -14,7 +14,7 @@ const FILES = {
 
 function make(
   source: Partial<AccountSource>,
-  files: Parameters<typeof memoryRoot>[0] = FILES,
+  files: Readonly<Record<string, string>> = FILES,
 ): Record<string, string> {
   const draft = createDraft(memoryRoot(files));
   makeAccounts(
@@ -23,7 +23,7 @@ function make(
     86_400 * 20_000,
   );
   const added = (path: string): string =>
-    byteString(draft.read(path) ?? new Uint8Array()).slice(String(files[path] ?? '').length);
+    byteString(draft.read(path) ?? new Uint8Array()).slice((files[path] ?? '').length);
   return { passwd: added('etc/passwd'), group: added('etc/group'), shadow: added('etc/shadow') };
 }
 

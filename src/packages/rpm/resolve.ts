@@ -108,6 +108,11 @@ export async function resolve(sources: ResolveSources, request: ResolveRequest):
 function configurationFor(sources: ResolveSources, request: ResolveRequest): Configuration {
   const { root, distro, variables } = sources;
   const all = readVariables(root, variables);
+  // the image pins its release to a date: said aloud, because the plan depends on the day it is made
+  if (distro?.quirks.rpmReleaseVersion !== undefined)
+    request.log.info('updates are taken from another release than the image states', {
+      releasever: all.get('releasever'),
+    });
   const own = readConfiguration(root, all);
   if (request.repositories.length > 0)
     return { ...own, repositories: request.repositories.map((spec) => parseRepositoryOption(spec, all)) };
@@ -352,7 +357,7 @@ class Resolver {
 
   #obsoletersOf(installed: InstalledSolvable): readonly Choice[] {
     return this.#offers
-      .obsoleters(new Set([installed.name]))
+      .obsoleters(installed.name)
       .filter(
         ({ candidate }) =>
           candidate.name !== installed.name &&

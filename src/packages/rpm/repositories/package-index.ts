@@ -40,12 +40,13 @@ export class PackageSpans {
 
   /** Text between `before` and `after` in package `index`, raw; undefined if it is not there. */
   between(index: number, before: string, after: string): string | undefined {
-    const limit = this.#ends[index] ?? 0;
-    const from = this.#raw.indexOf(before, this.#starts[index]);
-    if (from === -1 || from >= limit) return undefined;
+    // a span of its own, so that what is not there is not searched for in all other packages
+    const span = view(this.span(index));
+    const from = span.indexOf(before);
+    if (from === -1) return undefined;
     const start = from + before.length;
-    const end = this.#raw.indexOf(after, start);
-    return end === -1 || end > limit ? undefined : this.#raw.latin1Slice(start, end);
+    const end = span.indexOf(after, start);
+    return end === -1 ? undefined : span.latin1Slice(start, end);
   }
 
   /** Indexes of the packages that contain `needle`, ascending. */

@@ -40,6 +40,7 @@ const LIST_LIMIT = 4 * 1024 ** 2;
 const METADATA_LIMIT = 1024 ** 3;
 const OPEN_LIMIT = 2 * 1024 ** 3 - 1;
 const MAX_MIRRORS = 6;
+const SEARCHES_WITHOUT_INDEX = 5;
 
 /** Opens a repository. Throws what the fetch throws, INDEX_INVALID, SIGNATURE_INVALID, DIGEST_MISMATCH, SIZE_MISMATCH. */
 export async function openRepository(
@@ -262,6 +263,9 @@ export class Repository {
   readonly #opened: Opened;
   readonly #parsed = new Map<number, OfferedPackage>();
   #byName: Map<string, number[]> | undefined;
+  #byProvided: ReadonlyMap<string, readonly number[]> | undefined;
+  #byObsoleted: ReadonlyMap<string, readonly number[]> | undefined;
+  #lookups = 0;
   #fileLists: Promise<PackageSpans | undefined> | undefined;
 
   constructor(opened: Opened) {
@@ -280,7 +284,11 @@ export class Repository {
 
   /** Packages that provide `name` (a capability, not a path), by what they state or by their own name. */
   providers(name: string): readonly OfferedPackage[] {
-    const found = this.#opened.index.containing(`name="${escapeXml(name)}"`);
+    // a few searches are cheaper than an index of everything
+    const found =
+      this.#lookups++ < SEARCHES_WITHOUT_INDEX
+        ? this.#opened.index.containing(`name="${escapeXml(name)}"`)
+        : [...new Set([...(this.#provides().get(name) ?? []), ...(this.#names().get(name) ?? [])])];
     return found
       .map((index) => this.#package(index))
       .filter(
@@ -289,18 +297,9 @@ export class Repository {
       );
   }
 
-  /** Packages that obsolete one of `names`. */
-  obsoleters(names: ReadonlySet<string>): readonly OfferedPackage[] {
-    const { index } = this.#opened;
-    return index
-      .containing('<rpm:obsoletes>')
-      .filter((at) => {
-        const section = index.between(at, '<rpm:obsoletes>', '</rpm:obsoletes>') ?? '';
-        for (const [, name] of section.matchAll(/ name="([^"]*)"/g))
-          if (names.has(unescapeXml(name as string))) return true;
-        return false;
-      })
-      .map((at) => this.#package(at));
+  /** Packages that obsolete a package of this name, at some version. */
+  obsoleters(name: string): readonly OfferedPackage[] {
+    return (this.#obsoletes().get(name) ?? []).map((at) => this.#package(at));
   }
 
   /** Packages that have the file `path`, as far as the package index says. */
@@ -338,6 +337,34 @@ export class Repository {
     const { config, context, url, repomd } = this.#opened;
     const file = repomd.files.get('filelists');
     return file && new PackageSpans(await metadata(config, context, url, file), `filelists of ${config.id}`);
+  }
+
+  #provides(): ReadonlyMap<string, readonly number[]> {
+    this.#byProvided ??= this.#entriesOf(
+      'rpm:provides',
+      Array.from({ length: this.#opened.index.count }, (_, at) => at),
+    );
+    return this.#byProvided;
+  }
+
+  #obsoletes(): ReadonlyMap<string, readonly number[]> {
+    this.#byObsoleted ??= this.#entriesOf('rpm:obsoletes', this.#opened.index.containing('<rpm:obsoletes>'));
+    return this.#byObsoleted;
+  }
+
+  /** Packages by the names in one of their lists. */
+  #entriesOf(element: string, packages: readonly number[]): ReadonlyMap<string, readonly number[]> {
+    const found = new Map<string, number[]>();
+    for (const at of packages) {
+      const section = this.#opened.index.between(at, `<${element}>`, `</${element}>`) ?? '';
+      for (const [, raw] of section.matchAll(/ name="([^"]*)"/g)) {
+        const name = unescapeXml(raw as string);
+        const list = found.get(name);
+        if (!list) found.set(name, [at]);
+        else if (list.at(-1) !== at) list.push(at);
+      }
+    }
+    return found;
   }
 
   #names(): ReadonlyMap<string, readonly number[]> {

@@ -71,8 +71,8 @@ export class Offers {
     );
   }
 
-  obsoleters(names: ReadonlySet<string>): readonly Offer[] {
-    return this.#collect((repository) => repository.obsoleters(names));
+  obsoleters(name: string): readonly Offer[] {
+    return this.#collect((repository) => repository.obsoleters(name));
   }
 
   async ownersInFileLists(path: string): Promise<readonly Offer[]> {

@@ -309,7 +309,7 @@ export class Solver {
       .upgrades(installed)
       .map((offer): readonly Choice[] => [{ offer, replaces: installed, reason, by }]);
     const obsoleters = this.#options.offers
-      .obsoleters(new Set([installed.name]))
+      .obsoleters(installed.name)
       .filter(({ candidate }) => candidate.name !== installed.name && obsoletes(candidate, installed))
       .map((offer): readonly Choice[] => [this.#choose(offer, 'obsoletes', by)]);
     return [...upgrades, ...obsoleters];
