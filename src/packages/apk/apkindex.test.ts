@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { silentLog } from '../../base/log.ts';
-import { sharedFolder } from '../../../test/support/project.ts';
+import { projectRoot, sharedFolder } from '../../../test/support/project.ts';
 import { openIndex, parseIndex } from './apkindex.ts';
 import { checkDataHash, controlDigest, infoValue, readControl, readData, splitApk } from './apk-file.ts';
 
@@ -11,18 +11,22 @@ function key(folder: string, file: string, name: string): { name: string; pem: s
   return { name, pem: readFileSync(join(folder, file), 'latin1'), anyName: false };
 }
 
-test('openIndex() reads and verifies genuine indexes, SHA-1 and SHA-256', (t) => {
-  const shared = sharedFolder();
-  if (shared === undefined) return t.skip('the packages of ../shared/data are missing');
-  const folder = join(shared, 'data/apk');
-  const rsa256 = openIndex(readFileSync(join(folder, 'rsa256-signed-APKINDEX.tar.gz')), {
+test('openIndex() verifies a genuine index signed with RSA256', () => {
+  const folder = join(projectRoot, 'fixtures/apk/index-rsa256');
+  const index = openIndex(readFileSync(join(folder, 'APKINDEX.tar.gz')), {
     what: 'index',
-    keys: [key(folder, 'rsa256-signed-test-rsa256.rsa.pub', 'test-rsa256.rsa.pub')],
+    keys: [key(folder, 'test-rsa256.rsa.pub', 'test-rsa256.rsa.pub')],
     allowUnsigned: false,
     log: silentLog,
   });
-  assert.equal(rsa256.signedBy, 'test-rsa256.rsa.pub');
-  assert.ok(rsa256.entries.length > 0);
+  assert.equal(index.signedBy, 'test-rsa256.rsa.pub');
+  assert.ok(index.entries.length > 0);
+});
+
+test('a genuine index and a genuine package of Alpine 3.17 are read', (t) => {
+  const shared = sharedFolder();
+  if (shared === undefined) return t.skip('the packages of ../shared/data are missing');
+  const folder = join(shared, 'data/apk');
   const alpine = openIndex(readFileSync(join(folder, 'alpine-317-APKINDEX.tar.gz')), {
     what: 'index',
     keys: [],

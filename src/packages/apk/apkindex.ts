@@ -6,6 +6,7 @@ import { byteString, concatBytes } from '../../base/bytes.ts';
 import type { Log } from '../../base/log.ts';
 import { readTarBytes } from '../../archive/tar-read.ts';
 import { gunzipMembers } from '../../codec/index.ts';
+import { normalChecksum } from './checksum.ts';
 import { recode } from './recode.ts';
 import { isSignatureName, readSignatures, requireSignature } from './signature.ts';
 import type { TrustedKey } from './signature.ts';
@@ -134,15 +135,4 @@ function pushEntry(entries: IndexEntry[], fields: ReadonlyMap<string, string>): 
 
 function count(text: string): number {
   return /^\d{1,15}$/.test(text) ? Number(text) : 0;
-}
-
-/** "Q1" and base64, also for checksums in the spelling of apk 3 ("X1" and hexadecimal). */
-export function normalChecksum(text: string): string {
-  if (!/^X1[0-9a-f]{40}$/.test(text)) return text;
-  return `Q1${Buffer.from(text.slice(2), 'hex').toString('base64')}`;
-}
-
-/** Hexadecimal SHA-1 of a "Q1…" checksum. */
-export function checksumHex(checksum: string): string {
-  return Buffer.from(normalChecksum(checksum).slice(2), 'base64').toString('hex');
 }

@@ -1,7 +1,7 @@
 // From the database and the indexes to what the solver chooses from. A package is known by its checksum: the same one
 // installed and in repositories is one candidate.
 import type { ApkIndex, IndexEntry } from './apkindex.ts';
-import { normalChecksum } from './apkindex.ts';
+import { normalChecksum } from './checksum.ts';
 import { parseDependencies } from './dependencies.ts';
 import type { Dependency } from './dependencies.ts';
 import { field } from './installed.ts';

@@ -1,6 +1,7 @@
 // The apk database of an image as the port has it.
 import { OnlayError } from '../../errors.ts';
-import { displayText, compareBytes } from '../../base/bytes.ts';
+import { compareBytes, concatBytes, displayText } from '../../base/bytes.ts';
+import { gunzipMembers } from '../../codec/index.ts';
 import type { RootPath } from '../../rootfs/path.ts';
 import type { RootView } from '../../rootfs/root-view.ts';
 import { readDatabaseFile } from '../database-file.ts';
@@ -15,6 +16,7 @@ import { field, readInstalled } from './installed.ts';
 import type { InstalledRecord } from './installed.ts';
 import { isEmptyPackage } from './records.ts';
 import { accessOf } from './open-repositories.ts';
+import { recode } from './recode.ts';
 import { resolveUpgrade } from './resolve.ts';
 import { readScriptsTar } from './scripts-tar.ts';
 import { readTriggers } from './triggers.ts';
@@ -84,18 +86,28 @@ function readStored(
     const path = `${folder}/${name}`;
     return root.readable(path) ? root.read(path) : undefined;
   };
-  if (root.lookup(`${folder}/scripts.tar.gz`) && !root.lookup(`${folder}/scripts.tar`))
-    throw new OnlayError(
-      'DATABASE_INVALID',
-      `${folder}/scripts.tar.gz is of apk version 3, which onlay cannot write`,
-    );
+  const scriptsFile =
+    root.lookup(`${folder}/scripts.tar`) === undefined && root.lookup(`${folder}/scripts.tar.gz`)
+      ? 'scripts.tar.gz'
+      : 'scripts.tar';
+  const what = `${folder}/${scriptsFile}`;
+  const stored = read(scriptsFile) ?? new Uint8Array();
   return {
     folder,
     records,
-    scripts: readScriptsTar(read('scripts.tar') ?? new Uint8Array(), `${folder}/scripts.tar`),
+    scriptsFile,
+    scripts: recode('DATABASE_INVALID', () =>
+      readScriptsTar(scriptsFile === 'scripts.tar' ? stored : gunzipAll(stored, what), what),
+    ),
     triggers: readTriggers(read('triggers') ?? new Uint8Array()),
     unsortedByDefault,
   };
+}
+
+const SCRIPTS_LIMIT = 256 * 1024 * 1024;
+
+function gunzipAll(bytes: Uint8Array, what: string): Uint8Array {
+  return concatBytes(gunzipMembers(bytes, { limit: SCRIPTS_LIMIT, what }).map(({ content }) => content));
 }
 
 function requireUnique(records: readonly InstalledRecord[], path: string): void {

@@ -1,11 +1,12 @@
 // An upgrade: removals, then packages in apk's order, then directories, then the three files of the database.
+import { gzipSync } from 'node:zlib';
 import { compareBytes } from '../../base/bytes.ts';
 import type { Draft } from '../../rootfs/draft.ts';
 import type { RootPath } from '../../rootfs/path.ts';
 import type { InstallInput, Installation, UnpackedPackage } from '../family.ts';
-import { normalChecksum } from './apkindex.ts';
+import { normalChecksum } from './checksum.ts';
 import { applyDirectoryOwners } from './directories.ts';
-import { writeInstalled } from './installed.ts';
+import { compareNames, writeInstalled } from './installed.ts';
 import type { InstalledRecord } from './installed.ts';
 import { Ledger } from './ledger.ts';
 import type { LedgerRecord } from './ledger.ts';
@@ -27,6 +28,8 @@ export interface StoredDatabase {
   readonly folder: RootPath;
   readonly records: readonly InstalledRecord[];
   readonly scripts: ScriptsTar;
+  /** apk 3 can keep it as scripts.tar.gz. */
+  readonly scriptsFile: 'scripts.tar' | 'scripts.tar.gz';
   readonly triggers: readonly TriggerLine[];
   /** What the distro says of an image without apk: up to Alpine 3.17 the database is not sorted. */
   readonly unsortedByDefault: boolean;
@@ -93,10 +96,7 @@ export function installPackages(database: StoredDatabase, input: InstallInput): 
   writeDatabase(draft, database, {
     epoch,
     installed: writeInstalled(ledger.toRecords(), { sorted: isSorted(ledger, database) }),
-    scripts: writeScriptsTar({
-      scripts: records.flatMap((record) => inOrder(scripts.get(checksumOf(record)) ?? [])),
-      narrowNumbers: database.scripts.narrowNumbers && !isSorted(ledger, database),
-    }),
+    scripts: scriptsFile(database, ledger, scripts),
     triggers: writeTriggers(lines),
   });
   return {
@@ -125,9 +125,31 @@ function controlOf({ digests }: UnpackedPackage['planned']): string {
   return digests.find(({ over }) => over === 'apk-control')?.value ?? '';
 }
 
+function scriptsFile(
+  database: StoredDatabase,
+  ledger: Ledger,
+  scripts: ReadonlyMap<string, readonly StoredScript[]>,
+): Uint8Array {
+  const records = [...ledger.records()];
+  const version = apkVersion(ledger);
+  const hexadecimal = version !== undefined && compareVersions(version, '3') >= 0;
+  if (hexadecimal) records.sort((a, b) => compareNames(a.name, b.name));
+  const narrowNumbers = database.scripts.narrowNumbers && !isSorted(ledger, database);
+  const bytes = writeScriptsTar(
+    records.flatMap((record) => inOrder(scripts.get(checksumOf(record)) ?? [])),
+    { narrowNumbers, hexadecimal },
+  );
+  return database.scriptsFile === 'scripts.tar' ? bytes : gzipSync(bytes, { level: 9 });
+}
+
+/** Of the apk that would have written the database. */
+function apkVersion(ledger: Ledger): string | undefined {
+  return ledger.get('apk-tools')?.fields.get('V');
+}
+
 /** apk 2.14 sorts the database; before, records keep their place and new ones come last. */
 function isSorted(ledger: Ledger, { unsortedByDefault }: StoredDatabase): boolean {
-  const version = ledger.get('apk-tools')?.fields.get('V');
+  const version = apkVersion(ledger);
   return version === undefined ? !unsortedByDefault : compareVersions(version, '2.13') >= 0;
 }
 
@@ -137,7 +159,7 @@ function inOrder(scripts: readonly StoredScript[]): readonly StoredScript[] {
 
 function writeDatabase(
   draft: Draft,
-  { folder }: StoredDatabase,
+  { folder, scriptsFile: scriptsName }: StoredDatabase,
   files: {
     readonly epoch: number;
     readonly installed: Uint8Array;
@@ -147,7 +169,7 @@ function writeDatabase(
 ): void {
   for (const [name, content] of [
     ['installed', files.installed],
-    ['scripts.tar', files.scripts],
+    [scriptsName, files.scripts],
     ['triggers', files.triggers],
   ] as const) {
     const path = `${folder}/${name}`;

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { byteString, fromByteString } from '../../base/bytes.ts';
-import { sharedFolder } from '../../../test/support/project.ts';
+import { projectRoot, sharedFolder } from '../../../test/support/project.ts';
 import { field, readInstalled, writeInstalled } from './installed.ts';
 import { readScriptsTar, writeScriptsTar } from './scripts-tar.ts';
 import { readTriggers, writeTriggers } from './triggers.ts';
@@ -27,9 +27,25 @@ test('the databases of every Alpine root file system at hand are written as they
     const scripts = get('scripts.tar');
     const parsed = readScriptsTar(scripts, file);
     assert.ok(parsed.scripts.length >= 7);
-    assert.ok(scripts.equals(writeScriptsTar(parsed)), file);
+    const dialect = { narrowNumbers: parsed.narrowNumbers, hexadecimal: false };
+    assert.ok(scripts.equals(writeScriptsTar(parsed.scripts, dialect)), file);
     const triggers = get('triggers');
     assert.ok(triggers.equals(writeTriggers(readTriggers(triggers))), file);
+  }
+});
+
+test('the databases of the fixtures are written as they were read, sorted by apk 2.14 and unsorted before', () => {
+  for (const [name, sorted] of [
+    ['alpine-3.17', false],
+    ['alpine-3.20', true],
+  ] as const) {
+    const folder = join(projectRoot, 'fixtures/apk', name);
+    const installed = readFileSync(join(folder, 'installed'));
+    const records = readInstalled(installed, name);
+    assert.ok(installed.equals(writeInstalled(records, { sorted })), name);
+    assert.equal(Buffer.compare(installed, writeInstalled(records, { sorted: true })) === 0, sorted, name);
+    const triggers = readFileSync(join(folder, 'triggers'));
+    assert.ok(triggers.equals(writeTriggers(readTriggers(triggers))), name);
   }
 });
 
@@ -91,7 +107,10 @@ test('readScriptsTar() takes names with slashes, both checksums, and keeps the n
     body: Buffer.from('#!/bin/sh\n'),
   } as const;
   for (const narrowNumbers of [true, false]) {
-    const bytes = writeScriptsTar({ scripts: [script, { ...script, checksum: 'X1ab' }], narrowNumbers });
+    const bytes = writeScriptsTar([script, { ...script, checksum: 'X1ab' }], {
+      narrowNumbers,
+      hexadecimal: false,
+    });
     assert.equal(bytes.length, 4 * 512 + 1024);
     const again = readScriptsTar(bytes, 'scripts.tar');
     assert.equal(again.narrowNumbers, narrowNumbers);

@@ -5,7 +5,7 @@ import { displayText } from '../../base/bytes.ts';
 import type { Log } from '../../base/log.ts';
 import type { ResolveRequest } from '../family.ts';
 import type { PlannedPackage, PlannedRemoval, Resolution, Skipped, Wanted } from '../package.ts';
-import { checksumHex } from './apkindex.ts';
+import { checksumHex } from './checksum.ts';
 import { collectOffers } from './candidates.ts';
 import type { Offer, Offers } from './candidates.ts';
 import type { Dependency } from './dependencies.ts';

@@ -3,6 +3,7 @@
 import { view } from '../../base/bytes.ts';
 import { BLOCK_SIZE } from '../../archive/tar-entry.ts';
 import { readTarBytes } from '../../archive/tar-read.ts';
+import { checksumHex } from './checksum.ts';
 
 /** In the order in which apk writes them. */
 export const SCRIPT_KINDS = [
@@ -32,6 +33,13 @@ export interface ScriptsTar {
   readonly narrowNumbers: boolean;
 }
 
+/** How a generation of apk writes it. */
+export interface ScriptsDialect {
+  readonly narrowNumbers: boolean;
+  /** apk 3 labels scripts with the checksum in hexadecimal, as "X1…". */
+  readonly hexadecimal: boolean;
+}
+
 const LABEL = /^(.*)\.([QX]1[A-Za-z0-9+/=]+)\.([a-z-]+)$/s;
 
 /** Reads every dialect of tar; entries that are no scripts are left out, as apk leaves them out. */
@@ -57,10 +65,10 @@ export function isScriptKind(text: string | undefined): text is ScriptKind {
 }
 
 /** The archive as apk writes it: no padding to records, two zero blocks at the end. */
-export function writeScriptsTar({ scripts, narrowNumbers }: ScriptsTar): Uint8Array {
+export function writeScriptsTar(scripts: readonly StoredScript[], dialect: ScriptsDialect): Uint8Array {
   const parts: Uint8Array[] = [];
   for (const script of scripts) {
-    parts.push(header(script, narrowNumbers), script.body);
+    parts.push(header(script, dialect), script.body);
     if (script.body.length % BLOCK_SIZE !== 0)
       parts.push(new Uint8Array(BLOCK_SIZE - (script.body.length % BLOCK_SIZE)));
   }
@@ -68,12 +76,16 @@ export function writeScriptsTar({ scripts, narrowNumbers }: ScriptsTar): Uint8Ar
   return Buffer.concat(parts);
 }
 
-function header({ package: name, checksum, kind, mtime, body }: StoredScript, narrow: boolean): Uint8Array {
+function header(
+  { package: name, checksum, kind, mtime, body }: StoredScript,
+  { narrowNumbers, hexadecimal }: ScriptsDialect,
+): Uint8Array {
+  const sum = hexadecimal && checksum.startsWith('Q1') ? `X1${checksumHex(checksum)}` : checksum;
   const block = Buffer.alloc(BLOCK_SIZE);
   const octal = (value: number, width: number): string =>
     value.toString(8).padStart(width, '0').slice(-width);
-  const number = (value: number): string => (narrow ? `${octal(value, 11)}\0` : octal(value, 12));
-  block.write(`${name}.${checksum}.${kind}`.slice(0, 99), 0, 'latin1');
+  const number = (value: number): string => (narrowNumbers ? `${octal(value, 11)}\0` : octal(value, 12));
+  block.write(`${name}.${sum}.${kind}`.slice(0, 99), 0, 'latin1');
   block.write(
     `${octal(0o755, 7)}\0${octal(0, 7)}\0${octal(0, 7)}\0${number(body.length)}${number(mtime)}        0`,
     100,
@@ -81,8 +93,8 @@ function header({ package: name, checksum, kind, mtime, body }: StoredScript, na
   );
   block.write('ustar  \0root', 257, 'latin1');
   block.write('root', 297, 'latin1');
-  const sum = block.reduce((total, byte) => total + byte, 0);
-  block.write(`${octal(sum, 6)}\0 `, 148, 'latin1');
+  const total = block.reduce((all, byte) => all + byte, 0);
+  block.write(`${octal(total, 6)}\0 `, 148, 'latin1');
   return block;
 }
 
