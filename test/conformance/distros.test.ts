@@ -131,7 +131,7 @@ test('fixtures cover the distros', (t) => {
   const versionFiles = distros.filter(
     ({ id, versionFile }) =>
       versionFile &&
-      !fixtures.some(({ definition, ...rest }) => definition.id === id && rest.versionFiles.size),
+      !fixtures.some((fixture) => fixture.definition.id === id && fixture.versionFiles.size > 0),
   );
   if (missing.length > 0) t.diagnostic(`without an os-release: ${missing.map(({ id }) => id).join(', ')}`);
   if (versionFiles.length > 0)
