@@ -1,6 +1,6 @@
 // The repositories of an image: which they are, opened and verified side by side, their indexes loaded in two steps.
 // Small suites (security, updates) come first; the large ones, whose indexes cost a second, only when they are needed.
-import { OnlayError, messageOf } from '../../errors.ts';
+import { OnlayError, hasCode, messageOf } from '../../errors.ts';
 import { mapConcurrent } from '../../base/concurrency.ts';
 import type { RootView } from '../../rootfs/root-view.ts';
 import type { Distro } from '../distro.ts';
@@ -32,7 +32,7 @@ export interface Repositories {
 
 export interface Failure {
   readonly source: Source;
-  readonly error: unknown;
+  readonly error: OnlayError;
 }
 
 export interface RepositoriesInput {
@@ -65,12 +65,21 @@ export async function openRepositories(input: RepositoriesInput): Promise<Reposi
     request.log.warn('The image finds its proxy with a program, which is not run', {
       hint: 'set http_proxy or use --mirror',
     });
+  const sources = chooseSources(input);
   const failures: Failure[] = [];
-  const attempts = await mapConcurrent(chooseSources(input), CONCURRENCY, async (source) => {
+  const fail = (source: Source, error: unknown): void => {
+    // what is wrong with the run, not with a repository, ends it
+    if (!(error instanceof OnlayError) || hasCode(error, 'ABORTED', 'INTERNAL', 'CONFIG_INVALID'))
+      throw error;
+    failures.push({ source, error });
+    // answers come in any order, messages in that of the sources
+    failures.sort((a, b) => sources.indexOf(a.source) - sources.indexOf(b.source));
+  };
+  const attempts = await mapConcurrent(sources, CONCURRENCY, async (source) => {
     try {
       return await openRepository(source, context);
     } catch (error) {
-      failures.push({ source, error });
+      fail(source, error);
       return undefined;
     }
   });
@@ -91,7 +100,7 @@ export async function openRepositories(input: RepositoriesInput): Promise<Reposi
           loaded.set(target, await loadIndex(target, context));
         } catch (error) {
           loaded.set(target, undefined);
-          failures.push({ source: target.repository.source, error });
+          fail(target.repository.source, error);
         }
       });
       return targets.flatMap((target) => loaded.get(target) ?? []);

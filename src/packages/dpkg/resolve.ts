@@ -193,7 +193,7 @@ function refuseGaps(repositories: Repositories, outcome: Outcome, request: Resol
   for (const { source, error } of repositories.failures)
     request.log.warn('A repository could not be used; nothing that was asked for needs it', {
       repository: nameOf(source.bases[0] ?? '', source),
-      why: error instanceof OnlayError ? error.message : String(error),
+      why: error.message,
     });
 }
 
