@@ -4,7 +4,7 @@
 import { byteString, fromByteString } from '../base/bytes.ts';
 import type { Draft } from '../rootfs/draft.ts';
 import type { RootView } from '../rootfs/root-view.ts';
-import type { Effect, EffectContext } from './effect.ts';
+import type { Effect, EffectContext, ScriptRun } from './effect.ts';
 import { certificateNames } from './x509-subject.ts';
 
 const CONF = 'etc/ca-certificates.conf';
@@ -18,18 +18,23 @@ const ANSWERS = 'var/cache/debconf/config.dat';
 export const caCertificates: Effect = {
   name: 'ca-certificates',
   families: ['dpkg'],
-  standsFor: ({ package: owner, script }) => owner === 'ca-certificates' && script.startsWith('postinst'),
+  standsFor,
   captures: (path, size) =>
     (path.startsWith(`${SHIPPED}/`) || path.startsWith(`${LOCAL}/`) || path === ANSWERS) &&
     size <= 8 * 1024 * 1024,
   apply: update,
 };
 
+function standsFor({ package: owner, script }: ScriptRun): boolean {
+  return owner === 'ca-certificates' && script.startsWith('postinst');
+}
+
 function update(context: EffectContext): void {
   const { draft } = context;
-  const concerned = context.packages.some(
-    ({ name, removed }) => name === 'ca-certificates' && removed === undefined,
-  );
+  // its own upgrade, or a trigger by a package that brings certificates
+  const concerned =
+    context.packages.some(({ name, removed }) => name === 'ca-certificates' && removed === undefined) ||
+    context.scripts.some((script) => standsFor(script));
   if (!concerned || !draft.readable(CONF) || draft.follow(CERTS)?.type !== 'directory') return;
   const lines = updateList(draft, context.epoch);
   const enabled = lines.filter((line) => line !== '' && !/^[#!]/.test(line));

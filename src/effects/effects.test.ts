@@ -1,5 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { memoryRoot } from '../../test/support/memory-root.ts';
+import { createDraft } from '../rootfs/draft.ts';
+import type { EffectContext } from './effect.ts';
+import { javaArchive } from './java-archive.ts';
 import { compareLibraries, readLayout, writeCache } from './ld-so-cache.ts';
 import { certificateNames } from './x509-subject.ts';
 
@@ -31,4 +35,26 @@ test('readLayout() refuses what is no cache of a known kind', () => {
 test('certificateNames() refuses what holds no certificate or several', () => {
   assert.equal(certificateNames(''), undefined);
   assert.equal(certificateNames('-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n'), undefined);
+});
+
+test('class data of a Java virtual machine that changed are dropped, those of another stay', () => {
+  const draft = createDraft(
+    memoryRoot({
+      'usr/lib/jvm/a/lib/server/libjvm.so': 'old',
+      'usr/lib/jvm/a/lib/server/classes.jsa': 'of old',
+      'usr/lib/jvm/b/lib/server/libjvm.so': 'same',
+      'usr/lib/jvm/b/lib/server/classes.jsa': 'of same',
+    }),
+  );
+  draft.put('usr/lib/jvm/a/lib/server/libjvm.so', {
+    type: 'file',
+    mode: 0o644,
+    uid: 0,
+    gid: 0,
+    mtime: 1,
+    content: Buffer.from('new'),
+  });
+  void javaArchive.apply({ draft } as EffectContext);
+  assert.equal(draft.lookup('usr/lib/jvm/a/lib/server/classes.jsa'), undefined);
+  assert.ok(draft.lookup('usr/lib/jvm/b/lib/server/classes.jsa'));
 });

@@ -3,6 +3,7 @@ import { alpineBaselayout } from './alpine-baselayout.ts';
 import { busyboxLinks } from './busybox-links.ts';
 import { caCertificates } from './ca-certificates.ts';
 import type { Effect, EffectContext, ScriptRun } from './effect.ts';
+import { javaArchive } from './java-archive.ts';
 import { judgeScript, type ScriptVerdict } from './judge.ts';
 import { ldconfig } from './ldconfig.ts';
 import { pythonBytecode } from './python-bytecode.ts';
@@ -19,6 +20,7 @@ export const effects: readonly Effect[] = [
   rpmLua,
   caCertificates,
   pythonBytecode,
+  javaArchive,
   ldconfig,
 ];
 
