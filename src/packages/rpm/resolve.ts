@@ -261,7 +261,11 @@ class Resolver {
       this.#note(installed.name, cves);
       return wanted ? this.#asRequested(state, done) : this.#asUpgrade(state, done);
     }
-    if (state.obsoleted.some((one) => one.installed === installed)) return state;
+    const obsoleted = state.obsoleted.find((one) => one.installed === installed);
+    if (obsoleted) {
+      this.#note(obsoleted.by, cves);
+      return state;
+    }
     if (wanted && wanted.floors.length > 0 && this.#meets(installed, wanted)) {
       this.#skip(installed.name, 'already-fixed', `${formatEvr(installed.evr)} is installed`, {
         failure: false,
@@ -311,7 +315,7 @@ class Resolver {
       needsNew ||= solution.failure.kind === 'new-package';
     }
     this.#skip(installed.name, needsNew ? 'new-package-not-allowed' : 'unsatisfiable', reason ?? '', {
-      failure: true,
+      failure: wanted !== undefined,
       cves,
     });
     return state;
