@@ -63,27 +63,25 @@ test('ranges overlap whichever is asked first', () => {
 const byteText = fc
   .array(fc.integer({ min: 1, max: 255 }), { maxLength: 12 })
   .map((bytes) => Buffer.from(bytes).toString('latin1'));
-const entry: fc.Arbitrary<CraftedEntry> = fc
-  .integer({ min: 1000, max: 5200 })
-  .chain((tag) =>
-    fc.oneof(
-      fc.record({
-        tag: fc.constant(tag),
-        type: fc.constant(HeaderType.int32),
-        value: fc.array(fc.integer({ min: 0, max: 2 ** 32 - 1 }), { minLength: 1, maxLength: 5 }),
-      }),
-      fc.record({
-        tag: fc.constant(tag),
-        type: fc.constant(HeaderType.int16),
-        value: fc.array(fc.nat(65535), { minLength: 1, maxLength: 5 }),
-      }),
-      fc.record({
-        tag: fc.constant(tag),
-        type: fc.constant(HeaderType.stringArray),
-        value: fc.array(byteText, { minLength: 1, maxLength: 5 }),
-      }),
-    ),
-  );
+const entry: fc.Arbitrary<CraftedEntry> = fc.integer({ min: 1000, max: 5200 }).chain((tag) =>
+  fc.oneof(
+    fc.record({
+      tag: fc.constant(tag),
+      type: fc.constant(HeaderType.int32),
+      value: fc.array(fc.integer({ min: 0, max: 2 ** 32 - 1 }), { minLength: 1, maxLength: 5 }),
+    }),
+    fc.record({
+      tag: fc.constant(tag),
+      type: fc.constant(HeaderType.int16),
+      value: fc.array(fc.nat(65535), { minLength: 1, maxLength: 5 }),
+    }),
+    fc.record({
+      tag: fc.constant(tag),
+      type: fc.constant(HeaderType.stringArray),
+      value: fc.array(byteText, { minLength: 1, maxLength: 5 }),
+    }),
+  ),
+);
 const entries = fc.uniqueArray(entry, { selector: ({ tag }) => tag, minLength: 1, maxLength: 12 });
 
 test('every header that can be written is read back', () => {
