@@ -93,7 +93,7 @@ function version(other: string, paths: readonly Path[]): fc.Arbitrary<Version> {
         { weight: 1, arbitrary: fc.subarray(CONFFILES) },
       ),
       replaces: fc.constantFrom(undefined, undefined, other, `${other} (<< 2)`, `${other} (<= 3)`),
-      bare: fc.constantFrom(true, false, false, false),
+      bare: other === 'beta' ? fc.constantFrom(true, false, false, false) : fc.constant(false),
       triggers: fc.constantFrom(
         '',
         '',
@@ -270,6 +270,16 @@ const image = fc
       ['path-exclude=/etc/t?o', 'path-exclude=*/x'],
     ),
   })
+  .map((given) => {
+    // what one package has as a file or symlink is no directory of the other
+    const isDirectory = given.alpha.every(
+      ({ items }) => (items.get('usr/share/p')?.kind ?? 'directory') === 'directory',
+    );
+    const [old, next] = given.beta;
+    return isDirectory
+      ? given
+      : { ...given, beta: [without(old, 'usr/share/p'), without(next, 'usr/share/p')] as [Version, Version] };
+  })
   // dpkg links to whatever lies where it did not unpack a file, or fails; here the link gets the content
   .map((given) => ([...given.alpha, ...given.beta].some(hasHardLink) ? withoutGaps(given) : given));
 
@@ -282,6 +292,11 @@ function withoutGaps<T extends { readonly alpha: [Version, Version]; readonly be
     { ...next, replaces: undefined },
   ];
   return { ...given, alpha: plain(given.alpha), beta: plain(given.beta), filters: [] };
+}
+
+function without(given: Version, path: Path): Version {
+  const items = [...given.items].filter(([other]) => other !== path && !other.startsWith(`${path}/`));
+  return { ...given, items: new Map(items) };
 }
 
 function hasHardLink({ items }: Version): boolean {

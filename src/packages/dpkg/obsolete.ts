@@ -3,6 +3,7 @@
 // Beyond dpkg, which has lost files so, nothing is removed that another package has under another spelling ("/lib/x" and
 // "/usr/lib/x" of a merged /usr), nor a symlink of the root such as /lib itself.
 import type { RootPath } from '../../rootfs/path.ts';
+import type { RootNode } from '../../rootfs/root-view.ts';
 import { NEW_CONFFILE } from './conffiles.ts';
 import type { PackageId } from './ownership.ts';
 import { removePath } from './transaction.ts';
@@ -31,7 +32,7 @@ export function removeObsolete(
   const oldHashes = new Map(
     (packages.get(unit.id) as PackageFacts).conffiles.map(({ path, hash }) => [path, hash] as const),
   );
-  const shipped = new ShippedPaths(transaction, files);
+  const shipped = new ShippedNodes(transaction, files);
   const obsolete: ObsoleteConffile[] = [];
   for (const name of [...list].reverse()) {
     if (stays.has(name) || staged.includes(name)) continue;
@@ -46,7 +47,7 @@ export function removeObsolete(
       removePath(transaction, target);
       continue;
     }
-    const same = shipped.at(node.path);
+    const same = shipped.nameOf(node);
     const oldHash = oldHashes.get(name);
     if (oldHash !== undefined) {
       const conffile =
@@ -100,28 +101,30 @@ function spellings({ draft }: Transaction, path: RootPath): string[] {
   return names;
 }
 
-/** Where the files of the new version really are; computed when first asked for. */
-class ShippedPaths {
+/** What the new version ships and is there, by identity; computed when first asked for. */
+class ShippedNodes {
   readonly #transaction: Transaction;
   readonly #files: UnpackedFiles;
-  #byPath: Map<string, string> | undefined;
+  #names: Map<object, string> | undefined;
 
   constructor(transaction: Transaction, files: UnpackedFiles) {
     this.#transaction = transaction;
     this.#files = files;
   }
 
-  /** The name under which the new version ships what is at `path`. */
-  at(path: RootPath): string | undefined {
-    this.#byPath ??= this.#index();
-    return this.#byPath.get(path);
+  /** The name under which the new version ships `node`: it may be spelled otherwise, or be a hard link. */
+  nameOf(node: RootNode): string | undefined {
+    this.#names ??= this.#index();
+    return this.#names.get(node.inode);
   }
 
-  #index(): Map<string, string> {
+  #index(): Map<object, string> {
     const { names, filtered } = this.#files;
-    const byPath = new Map<string, string>();
-    for (const name of names)
-      if (!filtered.has(name)) byPath.set(this.#transaction.draft.resolve(name), name);
-    return byPath;
+    const byInode = new Map<object, string>();
+    for (const name of names) {
+      const node = filtered.has(name) ? undefined : this.#transaction.draft.lookup(name);
+      if (node) byInode.set(node.inode, name);
+    }
+    return byInode;
   }
 }
