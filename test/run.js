@@ -52,7 +52,9 @@ if (files.length === 0) {
   process.exit(1);
 }
 // oracle cases are built once and shared: one file at a time, so that none is built twice at once
-const concurrency = suites.some((suite) => suite.startsWith('oracle')) ? 1 : (process.env.TEST_CONCURRENCY ?? 2);
+const concurrency = suites.some((suite) => suite.startsWith('oracle'))
+  ? 1
+  : (process.env.TEST_CONCURRENCY ?? 2);
 const args = ['--test', `--test-concurrency=${concurrency}`, ...files];
 const { status } = spawnSync(process.execPath, args, { stdio: 'inherit', cwd: root });
 process.exit(status ?? 1);
