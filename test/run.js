@@ -55,6 +55,7 @@ if (files.length === 0) {
 const concurrency = suites.some((suite) => suite.startsWith('oracle'))
   ? 1
   : (process.env.TEST_CONCURRENCY ?? 2);
-const args = ['--test', `--test-concurrency=${concurrency}`, ...files];
+const preload = pathToFileURL(join(dist, 'test', 'support', 'property-seed.js')).href;
+const args = ['--import', preload, '--test', `--test-concurrency=${concurrency}`, ...files];
 const { status } = spawnSync(process.execPath, args, { stdio: 'inherit', cwd: root });
 process.exit(status ?? 1);

@@ -7,7 +7,7 @@ import { OnlayError } from '../errors.ts';
 import { readKeyring } from './keyring.ts';
 import { verifyDetached } from './openpgp.ts';
 
-const shared = new URL('../../../../../shared/data/rpm/', import.meta.url);
+const shared = new URL('../../../../shared/data/rpm/', import.meta.url);
 const NOW = Date.UTC(2026, 10, 1);
 
 /** The main header of a package and the signature over it (tag 268), found by hand: this folder knows no rpm. */

@@ -200,9 +200,11 @@ for (const family of families) {
       assert.ok(!captures(path, 1000) || path === 'etc', path);
     for (const path of ['etc/huge', 'etc/ssl/huge.pem', 'usr/bin/bash', 'usr/share/keyrings/huge.gpg'])
       assert.ok(!captures(path, 2 ** 40), path);
+    // a path that leaves the root is refused before anybody is asked
+    const name = fc.string().filter((part) => !part.split('/').includes('..'));
     for (const size of [0, 2 ** 53, -1, Number.NaN])
       fc.assert(
-        fc.property(fc.array(fc.string(), { maxLength: 5 }), (parts) => {
+        fc.property(fc.array(name, { maxLength: 5 }), (parts) => {
           captures(parts.join('/'), size);
         }),
       );

@@ -280,6 +280,17 @@ const image = fc
       ? given
       : { ...given, beta: [without(old, 'usr/share/p'), without(next, 'usr/share/p')] as [Version, Version] };
   })
+  // a conffile moves to where nothing or a file is
+  .map((given) => {
+    const versions = [...given.alpha, ...given.beta];
+    return versions.some(({ script }) => script?.includes('mv_conffile'))
+      ? {
+          ...given,
+          alpha: given.alpha.map(withoutOddConffiles) as [Version, Version],
+          beta: given.beta.map(withoutOddConffiles) as [Version, Version],
+        }
+      : given;
+  })
   // dpkg links to whatever lies where it did not unpack a file, or fails; here the link gets the content
   .map((given) => ([...given.alpha, ...given.beta].some(hasHardLink) ? withoutGaps(given) : given));
 
@@ -299,6 +310,13 @@ function without(given: Version, path: Path): Version {
   return { ...given, items: new Map(items) };
 }
 
+function withoutOddConffiles(given: Version): Version {
+  const items = [...given.items].filter(
+    ([path, { kind }]) => kind !== 'directory' || !CONFFILES.includes(path),
+  );
+  return { ...given, items: new Map(items) };
+}
+
 function hasHardLink({ items }: Version): boolean {
   return [...items.values()].some(({ kind }) => kind === 'hardlink');
 }
@@ -313,6 +331,7 @@ const BASE: DebFile = {
     control: { Package: 'base', Version: '1', Architecture: 'all' },
     entries: [
       { path: 'lib', type: 'directory', mode: 0o755, uid: 0, gid: 0, mtime: 0 },
+      { path: 'usr/lib', type: 'directory', mode: 0o755, uid: 0, gid: 0, mtime: 0 },
       { path: 'usr/base.d', type: 'directory', mode: 0o755, uid: 0, gid: 0, mtime: 0 },
       { path: 'usr/base', type: 'file', mode: 0o644, uid: 0, gid: 0, mtime: 0 },
     ],
@@ -375,9 +394,6 @@ test('upgrades of random packages leave what real dpkg leaves', { timeout: 600_0
     {
       includeErrorInReport: true,
       numRuns: Number(process.env['ONLAY_RUNS'] ?? 40),
-      ...(process.env['ONLAY_SEED'] === undefined
-        ? { seed: 7 }
-        : { seed: Number(process.env['ONLAY_SEED']) }),
     },
   );
   t.diagnostic(`${compared} upgrades compared, ${refused} that dpkg itself refuses`);
