@@ -90,11 +90,8 @@ export class Machine implements Host {
 
   source(path: string, directory: string): string | undefined {
     const full = absolute(path, directory);
-    // debconf's functions are commands here; those of OpenRC and sysvinit only print
-    if (full === CONFMODULE)
-      return this.#exists('/usr/share/debconf/frontend') || this.#options.scene.root.follow(full)
-        ? ''
-        : undefined;
+    // debconf's functions are commands here
+    if (full === CONFMODULE) return this.#options.scene.root.follow(full) ? '' : undefined;
     if (isObscure(full)) return undefined;
     const text = contentOf({ scene: this.#options.scene, directory }, full);
     return text !== undefined && isKnown(text) ? text : undefined;

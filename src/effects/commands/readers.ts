@@ -93,7 +93,7 @@ const grep: Command = (call) => {
   if (!expression || !isKnown(text)) return answer(undefined, quiet ? '' : UNKNOWN);
   const lines = text.split('\n');
   if (lines.at(-1) === '') lines.pop();
-  if (lines.some((line) => line.length > 4096)) return answer(undefined, quiet ? '' : UNKNOWN);
+  if (lines.some((line) => line.length > 1024)) return answer(undefined, quiet ? '' : UNKNOWN);
   const found = lines.filter((line) => expression.test(line) !== hasFlag(options, 'v'));
   return answer(found.length > 0, quiet ? '' : found.map((line) => `${line}\n`).join(''));
 };
@@ -107,7 +107,7 @@ function lineExpression(
     readonly ignoresCase: boolean;
   },
 ): RegExp | undefined {
-  if (!isKnown(pattern) || (pattern.match(/\*/g)?.length ?? 0) > 3 || pattern.length > 200) return undefined;
+  if (!isKnown(pattern) || (pattern.match(/\*/g)?.length ?? 0) > 2 || pattern.length > 200) return undefined;
   const literal = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&');
   let source = literal(pattern);
   if (!how.fixed) {
@@ -217,7 +217,11 @@ const sed: Command = (call) => {
     });
     return files.length > 0 && absent ? answer(false) : WOULD_CHANGE;
   }
-  if (hasFlag(options, 'f', 'file') || /(?:^|[;}\n/])\s*[gpIi0-9]*[weW]\s+\S/.test(script))
+  if (
+    hasFlag(options, 'f', 'file') ||
+    script.length > 4096 ||
+    /(?:^|[;}\n/])\s*[gpIi0-9]*[weW]\s+\S/.test(script)
+  )
     return WOULD_CHANGE;
   return answer(undefined, call.input === '' && options.operands.length <= 1 ? '' : UNKNOWN);
 };

@@ -48,12 +48,15 @@ export interface Host {
 /** The script takes too many steps to be followed. */
 export class TooLong extends Error {}
 
-const MAX_STEPS = 50_000;
+const MAX_STEPS = 20_000;
+/** Characters that patterns and fields may cost, all in all. */
+const MAX_WORK = 100_000_000;
 const MAX_CALLS = 40;
 
 export class Evaluation {
   readonly host: Host;
   #steps = 0;
+  #work = 0;
   #calls = 0;
   #exits: ShellState[] = [];
   #returns: ShellState[] = [];
@@ -187,7 +190,11 @@ export class Evaluation {
     const from = (index: number, inner: ShellState): ShellState | undefined => {
       const item = node.items[index];
       if (!item) return Object.assign(inner, { status: true });
-      const verdicts = item.patterns.map((word) => matches(text, expandPattern(word, this.#expander(inner))));
+      const verdicts = item.patterns.map((word) => {
+        const pattern = expandPattern(word, this.#expander(inner));
+        this.#spend(text.length * pattern.length);
+        return matches(text, pattern);
+      });
       if (verdicts.includes(true)) return this.#body(item.body, inner);
       if (!verdicts.includes(undefined)) return from(index + 1, inner);
       return this.#branch(inner, [
@@ -398,6 +405,11 @@ export class Evaluation {
     return end;
   }
 
+  #spend(cost: number): void {
+    this.#work += cost;
+    if (this.#work > MAX_WORK) throw new TooLong();
+  }
+
   #expander(state: ShellState): Expander {
     return {
       state,
@@ -407,6 +419,7 @@ export class Evaluation {
         return end.output.replace(/\n+$/, '');
       },
       glob: (pattern) => this.host.glob(pattern, directoryOf(state)),
+      spend: (cost) => this.#spend(cost),
     };
   }
 

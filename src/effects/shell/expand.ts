@@ -12,6 +12,8 @@ export interface Expander {
   substitute(body: Node): string;
   /** Paths that match; empty if none does. */
   glob(pattern: string): readonly string[];
+  /** Counts work; throws where it is too much. */
+  spend(cost: number): void;
 }
 
 interface Piece {
@@ -65,6 +67,7 @@ function fieldsOf(word: Word, expander: Expander): string[] {
       add(text, part.quoted);
       continue;
     }
+    expander.spend(text.length);
     const split = text.split(separators(expander.state));
     split.forEach((piece, index) => {
       if (index > 0) end();
@@ -102,7 +105,6 @@ function partText(part: Part, expander: Expander): string {
   }
 }
 
-/** Trimming tries every length. */
 const MAX_TRIMMED = 1024;
 
 function parameterText(part: Extract<Part, { kind: 'parameter' }>, expander: Expander): string {
@@ -114,8 +116,10 @@ function parameterText(part: Extract<Part, { kind: 'parameter' }>, expander: Exp
   const word = (): string => expandText(part.word, expander);
   if (/^[%#]/.test(operator)) {
     const pattern = expandPattern(part.word, expander);
-    const short = value.length <= MAX_TRIMMED && pattern.length <= MAX_TRIMMED;
-    return short && isKnown(value) && isKnown(pattern) ? trim(value, pattern, operator) : UNKNOWN;
+    if (!isKnown(value) || !isKnown(pattern) || value.length > MAX_TRIMMED) return UNKNOWN;
+    // every length is tried
+    expander.spend(value.length ** 2 * pattern.length);
+    return trim(value, pattern, operator);
   }
   const set = isSet(part.name, state) && !(operator.startsWith(':') && value === '');
   const sure = isKnown(value) || value.replaceAll(UNKNOWN, '') !== '';

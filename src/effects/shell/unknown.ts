@@ -15,7 +15,7 @@ export function not(truth: Truth): Truth {
 }
 
 /** Longer than any honest value: not followed. */
-const MAX_TEXT = 256 * 1024;
+const MAX_TEXT = 64 * 1024;
 
 export function bounded(text: string): string {
   return text.length > MAX_TEXT ? UNKNOWN : text;
