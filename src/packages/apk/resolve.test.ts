@@ -229,3 +229,29 @@ test('access() finds the login of the repository a package comes from; the plan 
   });
   assert.deepEqual(database.access?.({ ...planned, url: 'https://other/a.apk' }, []), {});
 });
+
+test('what keeps a package is named: its install_if, or who wants the old one', async () => {
+  const along = (version: string): ToyApk => ({ name: 'along', version, installIf: [`b=${version}`] });
+  const bound = await resolve([b('1-r0'), along('1-r0')], [b('2-r0'), along('2-r0')], {
+    wanted: [want('along', '2-r0')],
+    world: ['b'],
+  });
+  assert.deepEqual(summary(bound), ['!along unsatisfiable failure']);
+  assert.match(bound.skipped[0]?.detail ?? '', /along with b=2-r0/);
+  const kept = await resolve([a('1-r0'), b('1-r0', { depends: ['a=1-r0'] })], [a('2-r0')], {
+    wanted: [want('a', '2-r0')],
+  });
+  assert.deepEqual(summary(kept), ['!a unsatisfiable failure']);
+  assert.match(kept.skipped[0]?.detail ?? '', /b-1-r0 wants a=1-r0/);
+});
+
+test('where nothing wanted can be had, nothing else is touched', async () => {
+  const orphan = { name: 'orphan', version: '1-r0' };
+  const found = await resolve([a('2-r0'), orphan], [a('2-r0')], {
+    wanted: [want('a', '2-r0')],
+    world: ['a'],
+  });
+  assert.deepEqual(summary(found), ['!a already-fixed']);
+  const everything = await resolve([a('2-r0'), orphan], [a('2-r0')], { world: ['a'] });
+  assert.deepEqual(summary(everything), ['-orphan']);
+});

@@ -9,15 +9,16 @@ import { checksumHex } from './checksum.ts';
 import { collectOffers } from './candidates.ts';
 import type { Offer, Offers } from './candidates.ts';
 import type { Dependency } from './dependencies.ts';
-import { formatDependency } from './dependencies.ts';
+import { formatDependency, isSatisfied } from './dependencies.ts';
 import { field } from './installed.ts';
 import type { InstalledRecord } from './installed.ts';
 import { openRepositories, repositoryFacts } from './open-repositories.ts';
 import type { ImageFacts } from './open-repositories.ts';
+import type { Solution } from './solve.ts';
 import { planUpgrade } from './transactions.ts';
 import type { Upgrade } from './transactions.ts';
 import { packageUrl } from './repositories.ts';
-import { label } from './solve.ts';
+import { label } from './universe.ts';
 import type { Candidate } from './universe.ts';
 import { compareVersions, isValidVersion } from './version.ts';
 import { reasonsOf } from './reasons.ts';
@@ -80,9 +81,7 @@ class Negotiation {
       const all = this.#attempt('all');
       if (this.#objection(all) === undefined) return { upgrade: all, skipped: [] };
       const names = [...this.#installed.values()].filter((item) => this.#newest(item.name) !== undefined);
-      return this.#upgradeSome(
-        names.map(({ name, checksum }) => ({ name, arch: checksum, floors: [], cves: [] })),
-      );
+      return this.#upgradeSome(names.map(({ name }) => ({ name, arch: '', floors: [], cves: [] })));
     }
     return this.#upgradeSome(wanted.filter((item) => this.#isOpen(item)));
   }
@@ -96,32 +95,25 @@ class Negotiation {
     let names = new Set(items.map(({ name }) => name));
     let upgrade = this.#attempt(names);
     if (this.#objection(upgrade) !== undefined) {
-      const compatible = new Set<string>();
-      upgrade = this.#attempt(compatible);
-      const base = this.#objection(upgrade);
+      const base = this.#objection(this.#attempt(new Set()));
+      names = new Set();
       for (const item of items) {
-        const next = this.#attempt(new Set([...compatible, item.name]));
+        const next = this.#attempt(new Set([...names, item.name]));
         const objection = this.#objection(next);
         if (objection === undefined) {
-          compatible.add(item.name);
+          names.add(item.name);
           upgrade = next;
         } else this.#skip(item, ...(base ?? objection));
       }
-      if (base !== undefined) upgrade = { ...upgrade, incoming: [], outgoing: [] };
-      names = compatible;
     }
     const open = items.filter(({ name }) => names.has(name));
     const short = open.filter((item) => !this.#isReached(item, upgrade));
     for (const item of short) this.#skip(item, ...this.#whyShort(item, upgrade));
-    if (short.length > 0 && short.length < open.length) {
-      const rest = open.filter((item) => !short.includes(item));
-      return this.#upgradeSome(rest);
-    }
-    if (short.length > 0) upgrade = this.#attempt(new Set());
-    return {
-      upgrade: this.#objection(upgrade) === undefined ? upgrade : { ...upgrade, incoming: [], outgoing: [] },
-      skipped: [...this.#skipped.values()],
-    };
+    const rest = open.filter((item) => !short.includes(item));
+    if (short.length > 0 && rest.length > 0) return this.#upgradeSome(rest);
+    // where nothing that is wanted can be had, nothing else is done either
+    if (rest.length === 0) upgrade = { ...upgrade, incoming: [], outgoing: [] };
+    return { upgrade, skipped: [...this.#skipped.values()] };
   }
 
   /** Why a solution is not acceptable. */
@@ -190,11 +182,28 @@ class Negotiation {
         'pinned',
         `etc/apk/world asks for ${pins.map((pin) => displayText(formatDependency(pin))).join(' ')}`,
       ];
+    return ['unsatisfiable', displayText(this.#whyKept(present, newest, solution))];
+  }
+
+  /** What keeps a package although a newer one could be had. */
+  #whyKept(present: Candidate, newest: Candidate, solution: Solution): string {
+    if (newest.installIf.length > 0)
+      return `it is installed along with ${newest.installIf.map(formatDependency).join(' ')}`;
+    const carried = new Map(newest.provides.map(({ name, version }) => [name, version]));
+    carried.set(newest.name, newest.version);
+    for (const { candidate } of [...solution.chosen.values()].filter((carrier) => carrier !== undefined))
+      for (const dependency of candidate.depends) {
+        const version = carried.get(dependency.name);
+        const isOurs =
+          dependency.name === present.name || present.provides.some(({ name }) => name === dependency.name);
+        const carrier = version === undefined ? undefined : { version, checksum: newest.checksum };
+        if (isOurs && !isSatisfied(dependency, carrier))
+          return `${label(candidate)} wants ${formatDependency(dependency)}`;
+      }
     const why = solution.whyNot(newest);
-    return [
-      'unsatisfiable',
-      why === undefined ? `${label(present)} is kept by what depends on it` : displayText(why),
-    ];
+    return why === undefined || why.startsWith(`${present.name} is carried by`)
+      ? `${label(present)} is kept`
+      : why;
   }
 
   /** The highest version in a repository that may be used and that is above what is installed. */

@@ -4,17 +4,15 @@
 // Verified against apk 2.14 (test/oracle/alpine-solver). The order in which the changes happen is change-order.ts.
 import { formatDependency, isSatisfied } from './dependencies.ts';
 import type { Dependency } from './dependencies.ts';
-import type { Candidate, Carrier, Tags, Universe } from './universe.ts';
 import { compareNames } from './installed.ts';
-import { compareVersions } from './version.ts';
+import { Graph } from './solve-graph.ts';
+import type { Choice, GraphFacts, Name, Option } from './solve-graph.ts';
+import { isBefore, prefer } from './solve-prefer.ts';
+import { label } from './universe.ts';
+import type { Candidate, Carrier } from './universe.ts';
 
-export interface SolveRequest {
-  readonly universe: Universe;
+export interface SolveRequest extends GraphFacts {
   readonly world: readonly Dependency[];
-  readonly tags: Tags;
-  readonly installed: ReadonlySet<Candidate>;
-  /** Names whose newest version is wanted; 'all': of everything. */
-  readonly upgrade: 'all' | ReadonlySet<string>;
   /** What is not in `upgrade` changes only where it must: how apk upgrades itself first. */
   readonly keepInstalled?: boolean;
 }
@@ -36,63 +34,9 @@ export function solve(request: SolveRequest): Solution {
   return solver.solution();
 }
 
-/** A candidate and what is known of it so far. */
-interface Option {
-  readonly candidate: Candidate;
-  readonly installed: boolean;
-  selectable: boolean;
-  excludedBy: string | undefined;
-  /** Constraints it fails. */
-  conflicts: number;
-  upgrade: boolean;
-  /** What it depends on is to be upgraded too. */
-  spreads: boolean;
-  allowedTags: number;
-  tagAllowed: boolean;
-  tagPreferred: boolean;
-  /** install_if: all its conditions are decided and hold, or one is decided and does not. */
-  trigger: 'open' | 'met' | 'failed';
-  /** It was among the options when the requirements common to all options were last deduced. */
-  merged: boolean;
-  failed: boolean;
-  depth: number;
-}
-
-/** An option under one of its names. */
-interface Choice {
-  readonly option: Option;
-  readonly version: string;
-}
-
-interface Name {
-  readonly name: string;
-  readonly choices: readonly Choice[];
-  /** Names with a candidate that depends on this one, and with one whose install_if mentions it. */
-  readonly dependants: Set<Name>;
-  readonly triggers: Set<Name>;
-  /** Names of a higher rank are decided earlier, among equals those with the longer chain of dependencies below. */
-  rank: number;
-  depth: number;
-  required: number;
-  /** The first that required it, for messages. */
-  requiredBy: string;
-  /** Must be decided, if only to nothing, because an install_if asks for its absence. */
-  needed: boolean;
-  decided: boolean;
-  choice: Choice | undefined;
-  /** Some option's install_if is met; none can be any more. */
-  triggered: boolean;
-  untriggerable: boolean;
-  hasOptions: boolean;
-  dependantsDecided: boolean;
-  checkDependencies: boolean;
-  checkTriggers: boolean;
-}
-
 class Solver {
   readonly #request: SolveRequest;
-  readonly #names = new Map<string, Name>();
-  readonly #options = new Map<Candidate, Option>();
+  readonly #graph: Graph;
   /** To be deduced from again, oldest first. */
   readonly #dirty = new Set<Name>();
   /** To be decided, newest last. */
@@ -101,11 +45,12 @@ class Solver {
 
   constructor(request: SolveRequest) {
     this.#request = request;
+    this.#graph = new Graph(request);
   }
 
   run(): void {
     const world = [...this.#request.world].sort((a, b) => compareNames(a.name, b.name));
-    for (const { name } of world) this.#discover(name);
+    for (const { name } of world) this.#graph.name(name);
     for (const dependency of world) this.#require(undefined, dependency);
     for (;;) {
       for (const name of this.#dirty) {
@@ -124,101 +69,25 @@ class Solver {
       choice && { candidate: choice.option.candidate, version: choice.version };
     return {
       chosen: new Map(
-        [...this.#names].filter(([, name]) => name.decided).map(([key, name]) => [key, carrier(name)]),
+        [...this.#graph.names()].filter(({ decided }) => decided).map((name) => [name.name, carrier(name)]),
       ),
       tagOf: (candidate) => {
-        const option = this.#options.get(candidate);
+        const option = this.#graph.optionOf(candidate);
         return option ? this.#request.tags.pick(option.allowedTags, candidate.tags) : '';
       },
       errors: [...this.#errors],
       whyNot: (candidate) => {
-        const option = this.#options.get(candidate);
+        const option = this.#graph.optionOf(candidate);
         return option && !option.selectable ? option.excludedBy : undefined;
       },
     };
-  }
-
-  // --- the graph, as far as it can be reached from world
-
-  #discover(text: string): Name {
-    const known = this.#names.get(text);
-    if (known) return known;
-    const { universe } = this.#request;
-    const carriers = universe.carriers(text);
-    const name: Name = {
-      name: text,
-      choices: carriers.map(({ candidate, version }) => ({ option: this.#option(candidate), version })),
-      dependants: new Set(),
-      triggers: new Set(),
-      rank: 0,
-      depth: 0,
-      required: 0,
-      requiredBy: '',
-      needed: false,
-      decided: false,
-      choice: undefined,
-      triggered: false,
-      untriggerable: carriers.every(({ candidate }) => candidate.installIf.length === 0),
-      hasOptions: false,
-      dependantsDecided: false,
-      checkDependencies: false,
-      checkTriggers: false,
-    };
-    this.#names.set(text, name);
-    for (const { option } of name.choices) {
-      const { depends } = option.candidate;
-      if (option.depth === -1) {
-        option.depth = 0;
-        for (const dependency of depends)
-          option.depth = Math.max(option.depth, this.#discover(dependency.name).depth + 1);
-      }
-      for (const dependency of depends) this.#discover(dependency.name).dependants.add(name);
-      name.depth = Math.max(name.depth, option.depth);
-    }
-    for (const triggered of universe.triggeredBy(text)) name.triggers.add(this.#discover(triggered));
-    // what the user asked for goes first, then names that only packages of that name carry, provided names last
-    const own = carriers.filter(({ candidate }) => candidate.name === text).length;
-    name.rank = (this.#isNamed(text) ? 3 : 0) + (own === carriers.length ? 2 : own > 0 ? 1 : 0);
-    return name;
-  }
-
-  #option(candidate: Candidate): Option {
-    const known = this.#options.get(candidate);
-    if (known) return known;
-    const untagged = this.#request.tags.bit('');
-    const preferred = candidate.empty || (candidate.tags & untagged) !== 0;
-    const installed = this.#request.installed.has(candidate);
-    const option: Option = {
-      candidate,
-      installed,
-      selectable: true,
-      excludedBy: undefined,
-      conflicts: 0,
-      upgrade:
-        this.#isNamed(candidate.name) || candidate.provides.some((provided) => this.#isNamed(provided.name)),
-      spreads: false,
-      allowedTags: untagged,
-      tagAllowed: preferred || installed,
-      tagPreferred: preferred,
-      trigger: candidate.installIf.length === 0 ? 'failed' : 'open',
-      merged: false,
-      failed: false,
-      depth: -1,
-    };
-    this.#options.set(candidate, option);
-    return option;
-  }
-
-  #isNamed(name: string): boolean {
-    const { upgrade } = this.#request;
-    return upgrade !== 'all' && upgrade.has(name);
   }
 
   // --- constraints
 
   /** `by` (undefined: world) depends on `dependency`. */
   #require(by: Option | undefined, dependency: Dependency): void {
-    const name = this.#discover(dependency.name);
+    const name = this.#graph.name(dependency.name);
     if (!dependency.conflict && ++name.required === 1) this.#becameRequired(name, by);
     for (const choice of name.choices) {
       const { option } = choice;
@@ -262,7 +131,7 @@ class Solver {
     option.excludedBy ??= why;
     const { candidate } = option;
     for (const name of [candidate.name, ...candidate.provides.map((provided) => provided.name)]) {
-      const known = this.#names.get(name);
+      const known = this.#graph.known(name);
       if (known) this.#recheckDependantsOf(known);
       if (known) this.#recheckTriggersOf(known);
     }
@@ -331,14 +200,14 @@ class Solver {
   }
 
   #satisfiable(by: Option, dependency: Dependency): boolean {
-    const name = this.#discover(dependency.name);
+    const name = this.#graph.name(dependency.name);
     if (name.decided) return satisfies(dependency, name.choice, by);
     if (name.required === 0 && dependency.conflict) return true;
     return name.choices.some((choice) => choice.option.selectable && satisfies(dependency, choice, by));
   }
 
   #because(dependency: Dependency): string {
-    const name = this.#names.get(dependency.name);
+    const name = this.#graph.known(dependency.name);
     if (!name || name.choices.length === 0) return ', which no package provides';
     const best = name.choices.find((choice) => satisfies(dependency, choice, undefined));
     if (!best) return `, which no package provides in that version`;
@@ -351,7 +220,7 @@ class Solver {
     if (option.trigger === 'open') {
       let state: Option['trigger'] = 'met';
       for (const condition of conditions) {
-        const name = this.#discover(condition.name);
+        const name = this.#graph.name(condition.name);
         if (!name.decided) {
           state = 'open';
           if (condition.conflict) {
@@ -366,7 +235,7 @@ class Solver {
     }
     if (option.trigger === 'met')
       for (const condition of conditions) {
-        const cause = this.#discover(condition.name).choice?.option;
+        const cause = this.#graph.name(condition.name).choice?.option;
         if (cause) this.#inherit(option, cause, '');
       }
   }
@@ -383,7 +252,7 @@ class Solver {
         this.#require(first.option, dependency);
         continue;
       }
-      const name = this.#discover(dependency.name);
+      const name = this.#graph.name(dependency.name);
       if (name.required > 0) continue;
       name.required++;
       this.#becameRequired(name, first.option);
@@ -397,7 +266,7 @@ class Solver {
     for (const [other] of carried[0] ?? []) {
       if (other === name.name || !carried.every((names) => names.has(other))) continue;
       const virtual = carried.some((names) => names.get(other) === '');
-      for (const { option, version } of this.#discover(other).choices) {
+      for (const { option, version } of this.#graph.name(other).choices) {
         const { candidate } = option;
         if (candidate.name === name.name || !option.selectable || (virtual && version === '')) continue;
         if (
@@ -431,7 +300,7 @@ class Solver {
         if (name.required === 0 && (option.trigger !== 'met' || !option.tagAllowed || !option.selectable))
           continue;
         if (!this.#isAutomatic(choice)) continue;
-        if (!best || this.#prefer(choice, best) > 0) best = choice;
+        if (!best || prefer(choice, best, this.#request.keepInstalled === true) > 0) best = choice;
       }
     if (!best) {
       this.#assign(name, undefined);
@@ -444,16 +313,16 @@ class Solver {
         option,
         option.excludedBy ?? `${label(option.candidate)} is only in a repository with a tag`,
       );
-    this.#assign(this.#discover(option.candidate.name), { option, version: option.candidate.version });
+    this.#assign(this.#graph.name(option.candidate.name), { option, version: option.candidate.version });
     for (const { name: provided, version } of option.candidate.provides)
-      this.#assign(this.#discover(provided), { option, version });
+      this.#assign(this.#graph.name(provided), { option, version });
     for (const dependency of option.candidate.depends) this.#require(option, dependency);
   }
 
   /** What provides a name without a version must be wanted under its own name or have a priority. */
   #isAutomatic({ option, version }: Choice): boolean {
     if (version !== '' || option.candidate.priority !== 0) return true;
-    return this.#discover(option.candidate.name).required > 0;
+    return this.#graph.name(option.candidate.name).required > 0;
   }
 
   #unprovided(name: Name): string {
@@ -492,30 +361,6 @@ class Solver {
     this.#recheckTriggersOf(name);
   }
 
-  /** Positive: `a` is the better choice. The first rule that tells them apart decides. */
-  #prefer(a: Choice, b: Choice): number {
-    const left = a.option;
-    const right = b.option;
-    const upgrade = left.upgrade || right.upgrade;
-    const installed = Number(left.installed) - Number(right.installed);
-    return (
-      Number(left.selectable) - Number(right.selectable) ||
-      Number(left.merged) - Number(right.merged) ||
-      right.conflicts - left.conflicts ||
-      (this.#request.keepInstalled === true && !upgrade ? installed : 0) ||
-      Number(left.tagAllowed) - Number(right.tagAllowed) ||
-      Number(left.tagPreferred) - Number(right.tagPreferred) ||
-      (upgrade ? 0 : installed) ||
-      compareProvided(a.version, b.version) ||
-      (left.candidate.name === right.candidate.name
-        ? compareVersions(left.candidate.version, right.candidate.version)
-        : 0) ||
-      installed ||
-      left.candidate.priority - right.candidate.priority ||
-      rank(right.candidate) - rank(left.candidate)
-    );
-  }
-
   #fail(option: Option, why: string): void {
     if (option.failed) return;
     option.failed = true;
@@ -524,11 +369,9 @@ class Solver {
 
   /** Every dependency of what was chosen must hold; deduction can miss those of options chosen against a constraint. */
   #check(world: readonly Dependency[]): void {
-    const chosen = new Set(
-      [...this.#names.values()].flatMap(({ choice }) => (choice ? [choice.option] : [])),
-    );
+    const chosen = new Set([...this.#graph.names()].flatMap(({ choice }) => (choice ? [choice.option] : [])));
     const verify = (by: Option | undefined, dependency: Dependency): void => {
-      const name = this.#names.get(dependency.name);
+      const name = this.#graph.known(dependency.name);
       if (satisfies(dependency, name?.choice, by)) return;
       if (by?.failed || name?.choice?.option.failed) return;
       const why = `${by ? label(by.candidate) : 'world'} wants ${formatDependency(dependency)}${this.#because(dependency)}`;
@@ -539,10 +382,6 @@ class Solver {
     for (const option of chosen)
       for (const dependency of option.candidate.depends) verify(option, dependency);
   }
-}
-
-function isBefore(a: Name, b: Name): boolean {
-  return (a.rank - b.rank || a.depth - b.depth || Number(a.required > 0) - Number(b.required > 0)) > 0;
 }
 
 function needed({ candidate }: Option): readonly Dependency[] {
@@ -563,17 +402,4 @@ function satisfies(dependency: Dependency, choice: Choice | undefined, by: Optio
     dependency,
     choice && { version: choice.version, checksum: choice.option.candidate.checksum },
   );
-}
-
-/** A name provided without a version ties with every version. */
-function compareProvided(a: string, b: string): number {
-  return a === '' || b === '' ? 0 : compareVersions(a, b);
-}
-
-function rank({ repository }: Candidate): number {
-  return repository === -1 ? -1 : repository;
-}
-
-export function label({ name, version }: Candidate): string {
-  return `${name}-${version}`;
 }

@@ -22,6 +22,10 @@ export interface Candidate {
   readonly empty: boolean;
 }
 
+export function label({ name, version }: Candidate): string {
+  return `${name}-${version}`;
+}
+
 /** A candidate under one of the names it carries. */
 export interface Carrier {
   readonly candidate: Candidate;
