@@ -82,7 +82,6 @@ abstract class Database {
     this.packages = [...records].filter(isInstalled).sort(compareRecords).map(installedPackage);
   }
 
-  // eslint-disable-next-line typescript/require-await -- the port is asynchronous
   async verify(planned: PlannedPackage, bytes: Uint8Array): Promise<VerifiedPackage> {
     return verifyPackage(planned, bytes);
   }
@@ -139,7 +138,6 @@ class DpkgDatabase extends Database implements PackageDatabase {
     return record && isInstalled(record) ? record : undefined;
   }
 
-  // eslint-disable-next-line typescript/require-await -- the port is asynchronous
   async audit(): Promise<readonly string[]> {
     return auditInstalled(this.input.root, this.records);
   }
@@ -182,7 +180,6 @@ class StatusDDatabase extends Database implements PackageDatabase {
     return dropUnchanged(deb, { root, rules: readImageRules(root), isOwn: () => true });
   }
 
-  // eslint-disable-next-line typescript/require-await -- the port is asynchronous
   async audit(): Promise<readonly string[]> {
     return auditStatusD(this.input.root, this.#files);
   }

@@ -9,7 +9,6 @@ export const dpkg: PackageFamily = {
   name: 'dpkg',
   captures,
   auditCaptures,
-  // oxlint-disable-next-line typescript/require-await -- the port is asynchronous, so that errors reject
   open: async (input) => openDatabase(input),
   compareVersions,
 };

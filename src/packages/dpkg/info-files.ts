@@ -4,6 +4,7 @@
 import { byteString, fromByteString } from '../../base/bytes.ts';
 import type { Draft } from '../../rootfs/draft.ts';
 import type { RootView } from '../../rootfs/root-view.ts';
+import { readDatabaseFile } from '../database-file.ts';
 import type { MultiArch } from './status.ts';
 
 export const INFO_DIRECTORY = 'var/lib/dpkg/info';
@@ -54,10 +55,13 @@ export class InfoFiles {
     return bytes && byteString(bytes);
   }
 
-  /** Paths of the package as dpkg spells them ("/usr/bin/x"), in its order; undefined where there is no list. */
+  /** Paths of the package as dpkg spells them ("/usr/bin/x"), in its order; undefined where there is no list. Throws
+   * DATABASE_INVALID where its content was not kept. */
   list(owner: InfoOwner): string[] | undefined {
-    return this.text(owner, 'list')
-      ?.split('\n')
+    const path = this.path(owner, 'list');
+    if (!this.#root.follow(path)) return undefined;
+    return byteString(readDatabaseFile(this.#root, path))
+      .split('\n')
       .filter((line) => line !== '')
       .map((line) => (line.length > 1 ? line.replace(/\/+$/, '') : line));
   }

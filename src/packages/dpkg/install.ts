@@ -75,7 +75,7 @@ export function installPackages(state: DpkgState, input: InstallInput, debs: rea
   };
 }
 
-function begin({ records, rules }: DpkgState, { draft, epoch, log }: InstallInput): Transaction {
+function begin({ records, rules }: DpkgState, { draft, epoch }: InstallInput): Transaction {
   const info = new InfoFiles(draft);
   const ownership = new Ownership();
   const packages: Transaction['packages'] = new Map();
@@ -108,7 +108,6 @@ function begin({ records, rules }: DpkgState, { draft, epoch, log }: InstallInpu
     incoming: new Map(),
     removing: new Set(),
     epoch,
-    log,
     conffileOutcomes: [],
     removed: new Set(),
     warnings,

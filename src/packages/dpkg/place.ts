@@ -13,7 +13,15 @@ export interface Placement {
   readonly links: LinkHomes;
   /** For messages. */
   readonly packageName: string;
-  readonly warnings: string[];
+  /** Files that keep attributes which the package does not ship, with those. */
+  readonly kept: string[];
+}
+
+/** What is to be said of `kept`. */
+export function keptWarnings({ kept, packageName }: Placement): string[] {
+  const why = `which package ${packageName} does not ship: a script or an administrator set them`;
+  if (kept.length <= 3) return kept.map((description) => `${description}, ${why}`);
+  return [`${kept.length} files keep attributes, ${why}; the first: ${kept.slice(0, 3).join('; ')}`];
 }
 
 /** Writes `entry` at `target`, where `existing` is. A file whose content was dropped must be there unchanged. */
@@ -79,16 +87,13 @@ export function isDirectoryAlready(
 }
 
 function placeFile(
-  { draft, rules, packageName, warnings }: Placement,
+  { draft, rules, packageName, kept }: Placement,
   entry: DebEntry,
   target: string,
   existing: RootNode | undefined,
 ): void {
-  const { attributes, kept } = replacingAttributes(entry, existing, rules);
-  if (kept !== undefined)
-    warnings.push(
-      `${target} keeps ${kept}, which package ${packageName} does not ship: a script or an administrator set it`,
-    );
+  const { attributes, kept: keeps } = replacingAttributes(entry, existing, rules);
+  if (keeps !== undefined) kept.push(`${target} keeps ${keeps}`);
   if (entry.content !== undefined) {
     draft.put(target, { type: 'file', ...attributes, mtime: entry.mtime, content: entry.content });
     return;

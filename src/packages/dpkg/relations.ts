@@ -55,10 +55,10 @@ export function formatVersion(version: string): string {
 }
 
 const RELATION =
-  /^\s*([A-Za-z0-9][A-Za-z0-9+._-]*)(?::([A-Za-z0-9-]+))?\s*(?:\(\s*(<<|<=|<|>>|>=|>|=)?\s*([^\s()]+)\s*\))?\s*$/;
+  /^([A-Za-z0-9][A-Za-z0-9+._-]*)(?::([A-Za-z0-9-]+))?(?:\s*\(\s*(<<|<=|<|>>|>=|>|=)?\s*([^\s()]+)\s*\))?$/;
 
 function parseRelation(text: string, what: string): Relation {
-  const match = RELATION.exec(text);
+  const match = RELATION.exec(text.trim());
   if (!match)
     throw new OnlayError(
       'PACKAGE_INVALID',

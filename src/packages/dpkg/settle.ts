@@ -78,6 +78,6 @@ export function writeDatabase(
   for (const path of journal) draft.remove(path);
   const text = writeStatus(records);
   if (text === readText(draft, STATUS)) return;
-  const { mode, uid, gid } = draft.follow(STATUS) ?? { mode: 0o644, uid: 0, gid: 0 };
-  draft.put(STATUS, { type: 'file', mode, uid, gid, mtime: epoch, content: fromByteString(text) });
+  const { path, mode, uid, gid } = draft.follow(STATUS) ?? { path: STATUS, mode: 0o644, uid: 0, gid: 0 };
+  draft.put(path, { type: 'file', mode, uid, gid, mtime: epoch, content: fromByteString(text) });
 }

@@ -1,15 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { byteString } from '../../base/bytes.ts';
+import { byteString, fromByteString } from '../../base/bytes.ts';
 import { hexDigest } from '../../base/hash.ts';
-import { fromByteString } from '../../base/bytes.ts';
 import { silentLog } from '../../base/log.ts';
 import type { RootView } from '../../rootfs/root-view.ts';
 import { mergeLayers } from '../../rootfs/view.ts';
 import { makeDeb } from '../../../test/support/debs.ts';
 import { upgradeView } from '../../../test/support/dpkg-parity.ts';
 import type { DebFile } from '../../../test/support/dpkg-parity.ts';
-import { file, layer } from '../../../test/support/layers.ts';
+import { file, layer, symlink } from '../../../test/support/layers.ts';
 import type { Entry } from '../../../test/support/layers.ts';
 import { dpkg } from './family.ts';
 
@@ -91,6 +90,19 @@ test('new files of a whole package come, but not where the builder removed all o
   assert.equal(text(draft, 'usr/lib/c'), '2');
   assert.equal(draft.lookup('usr/share'), undefined);
   assert.deepEqual(installation.removed, ['usr/lib/b']);
+});
+
+test('a file that moves from /lib to /usr/lib, which are one, stays', async () => {
+  const root = await image(
+    file(`${DIRECTORY}/x`, control('x', '1')),
+    file(`${DIRECTORY}/x.md5sums`, md5sums({ 'lib/x': 'old', 'lib/y': 'old' })),
+    file('usr/lib/x', 'old'),
+    file('usr/lib/y', 'old'),
+    symlink('lib', 'usr/lib'),
+  );
+  const { draft, installation } = await upgradeView(root, [deb('x', [file('usr/lib/x', 'new')])]);
+  assert.equal(text(draft, 'usr/lib/x'), 'new');
+  assert.deepEqual(installation.removed, ['usr/lib/y']);
 });
 
 test('what the builder made instead of a package file stays: os-release', async () => {

@@ -16,7 +16,7 @@ import { parseStanza } from './control.ts';
 import { readMd5sums } from './deb-members.ts';
 import type { Deb, DebEntry } from './deb.ts';
 import type { InfoMember } from './info-files.ts';
-import { LinkHomes, isDirectoryAlready, place } from './place.ts';
+import { LinkHomes, isDirectoryAlready, keptWarnings, place } from './place.ts';
 import type { Placement } from './place.ts';
 import { statusRecord } from './status.ts';
 import type { StatusRecord } from './status.ts';
@@ -69,31 +69,34 @@ export function installStatusD(
       old: files.find(({ record }) => record.name === planned.name),
     }))
     .sort((a, b) => compareBytes(a.name, b.name));
-  const untouched = files.filter(
-    ({ record }) => ![...installs, ...input.removals].some(({ name }) => name === record.name),
-  );
-  const owned = new Set([
-    ...untouched.flatMap(({ md5sums }) => [...(md5sums?.keys() ?? [])]),
-    ...installs.flatMap(({ deb }) => deb.entries.map(({ path }) => path)),
-  ]);
   for (const { deb, name, old } of installs) {
     installFiles({ draft, rules, deb, name, old, outcome });
-    for (const path of old?.md5sums?.keys() ?? [])
-      if (!owned.has(path) && draft.lookup(path)?.type === 'file') remove(draft, path, outcome);
     if (name === 'ca-certificates') rebuildBundle(draft, deb, epoch);
-    writeRecord(draft, {
-      path: old?.path ?? rootPath(`${STATUS_D}/${name}`),
-      deb,
-      withDigests: hasDigests(files, old),
-    });
+    const path = old?.path ?? rootPath(`${STATUS_D}/${name}`);
+    writeRecord(draft, { path, deb, withDigests: hasDigests(files, old) });
   }
-  for (const { name } of input.removals) {
+  const gone = input.removals.map(({ name }) => {
     const old = files.find(({ record }) => record.name === name);
     if (!old)
       throw new OnlayError('INTERNAL', `Package ${displayText(name)} is to be removed but not installed`);
-    for (const path of old.md5sums?.keys() ?? []) if (!owned.has(path)) remove(draft, path, outcome);
     draft.remove(old.path);
     draft.remove(`${old.path}${MD5SUMS}`);
+    return old;
+  });
+  const before = [...installs.flatMap(({ old }) => old ?? []), ...gone];
+  const untouched = files.filter((known) => !before.includes(known));
+  // where files really are: a package may have moved them from /lib to /usr/lib
+  const owned = new Set(
+    [
+      ...untouched.flatMap(({ md5sums }) => [...(md5sums?.keys() ?? [])]),
+      ...installs.flatMap(({ deb }) => deb.entries.map((entry) => entry.path)),
+    ].map((path) => draft.resolve(path)),
+  );
+  for (const path of before.flatMap(({ md5sums }) => [...(md5sums?.keys() ?? [])])) {
+    const node = draft.lookup(path);
+    if (node?.type !== 'file' || owned.has(node.path)) continue;
+    outcome.removed.add(node.path);
+    draft.remove(node.path);
   }
   return {
     scripts: [],
@@ -127,7 +130,7 @@ function installFiles({ draft, rules, deb, name, old, outcome }: FilesInput): vo
     rules,
     links: new LinkHomes(deb),
     packageName: name,
-    warnings: outcome.warnings,
+    kept: [],
   };
   const directories = new Map<RootPath, DebEntry>();
   for (const entry of deb.entries) {
@@ -150,6 +153,7 @@ function installFiles({ draft, rules, deb, name, old, outcome }: FilesInput): vo
     }
     place(placement, entry, { target, existing });
   }
+  outcome.warnings.push(...keptWarnings(placement));
   if (wanted.isPartial) return;
   // directories that the package ships empty
   const used = new Set(deb.entries.map(({ path }) => parentOf(path)));
@@ -235,11 +239,4 @@ function writeRecord(
 function put(draft: Draft, path: RootPath, { content, mtime }: InfoMember): void {
   const { mode, uid, gid } = draft.lookup(path) ?? { mode: 0o644, uid: 0, gid: 0 };
   draft.put(path, { type: 'file', mode, uid, gid, mtime, content });
-}
-
-function remove(draft: Draft, path: string, { removed }: Outcome): void {
-  const node = draft.lookup(path);
-  if (!node) return;
-  removed.add(node.path);
-  draft.remove(path);
 }

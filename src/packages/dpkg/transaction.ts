@@ -1,10 +1,10 @@
 // What the steps of one installation share: the draft, the rules of the image, who owns what, and what is reported.
 import { OnlayError } from '../../errors.ts';
 import { byteString, displayText } from '../../base/bytes.ts';
-import type { Log } from '../../base/log.ts';
 import type { Draft } from '../../rootfs/draft.ts';
 import type { RootPath } from '../../rootfs/path.ts';
 import type { RootView } from '../../rootfs/root-view.ts';
+import { readDatabaseFile } from '../database-file.ts';
 import type { ConfigFileOutcome, PackageScript } from '../family.ts';
 import { readAccounts } from './accounts.ts';
 import type { AttributeRules } from './attributes.ts';
@@ -78,7 +78,6 @@ export interface Transaction {
   /** Packages that will be removed: they lose files without having said that they may be replaced. */
   readonly removing: Set<PackageId>;
   readonly epoch: number;
-  readonly log: Log;
   readonly conffileOutcomes: ConfigFileOutcome[];
   readonly removed: Set<string>;
   readonly warnings: string[];
@@ -120,9 +119,9 @@ export function conflict(message: string, hint?: string): OnlayError {
   return new OnlayError('CONFLICT', displayText(message), { hint });
 }
 
-/** Text of a file of the database, '' if there is none. */
+/** Text of a file of the database, '' if there is none. Throws DATABASE_INVALID if its content was not kept. */
 export function readText(root: RootView, path: string): string {
-  return root.readable(path) ? byteString(root.read(path) ?? new Uint8Array()) : '';
+  return byteString(readDatabaseFile(root, path));
 }
 
 const DIVERSIONS = 'var/lib/dpkg/diversions';

@@ -2,9 +2,10 @@
 // each path of interest, triggers/NAME a line for each package interested in an explicit trigger. Triggers are not run
 // here: what would be run is handed on as scripts.
 import { OnlayError } from '../../errors.ts';
-import { byteString, displayText, fromByteString } from '../../base/bytes.ts';
+import { displayText, fromByteString } from '../../base/bytes.ts';
 import type { Draft } from '../../rootfs/draft.ts';
 import type { InfoOwner } from './info-files.ts';
+import { readText } from './transaction.ts';
 
 /** One directive of a package's `triggers` member. */
 export interface TriggerDirective {
@@ -152,8 +153,7 @@ const FILE = `${DIRECTORY}/File`;
 const EXPLICIT = /^[A-Za-z0-9][A-Za-z0-9+.-]*$/;
 
 function readLines(draft: Draft, path: string): string[] {
-  if (!draft.readable(path)) return [];
-  return byteString(draft.read(path) as Uint8Array)
+  return readText(draft, path)
     .split('\n')
     .filter((line) => line !== '');
 }

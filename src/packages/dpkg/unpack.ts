@@ -10,7 +10,7 @@ import { shippedAttributes } from './attributes.ts';
 import type { DebEntry } from './deb.ts';
 import { NEW_CONFFILE } from './conffiles.ts';
 import type { PendingConffile } from './conffiles.ts';
-import { LinkHomes, isDirectoryAlready, place } from './place.ts';
+import { LinkHomes, isDirectoryAlready, keptWarnings, place } from './place.ts';
 import type { Placement } from './place.ts';
 import { conflict, replaces, sharesFiles } from './transaction.ts';
 import type { PackageFacts, Transaction, Unit } from './transaction.ts';
@@ -42,7 +42,7 @@ export function unpackFiles(transaction: Transaction, unit: Unit): UnpackedFiles
     rules: rules.attributes,
     links: new LinkHomes(unit.deb),
     packageName: unit.name,
-    warnings: transaction.warnings,
+    kept: [],
   };
   for (const entry of unit.deb.entries) {
     const { name } = entry;
@@ -68,6 +68,7 @@ export function unpackFiles(transaction: Transaction, unit: Unit): UnpackedFiles
     else place(placement, entry, { target, existing });
     files.placed.add(name);
   }
+  transaction.warnings.push(...keptWarnings(placement));
   for (const { path: name, removeOnUpgrade } of unit.deb.conffiles) {
     const entry = shippedConffiles.get(name);
     const hash = unit.deb.conffileHashes.get(name);

@@ -58,7 +58,9 @@ export function unpackUnit(transaction: Transaction, unit: Unit, records: Status
     conffileOutcomes.push({ path: conffile.name.slice(1), package: name, action: 'obsolete' });
   }
 
-  triggers.change(unit, { old: oldTriggers, next: newTriggers });
+  // the old version may have been named otherwise there, without its architecture
+  if (old) triggers.change(old, { old: oldTriggers, next: [] });
+  triggers.change(unit, { old: [], next: newTriggers });
   writeInfo(draft, info, { old, owner: unit, members: infoMembers(transaction, unit, files) });
   for (const gone of disappearing(transaction, unit, files)) disappear(transaction, unit, gone, records);
   ownership.replace(unit.id, files.names);
