@@ -14,7 +14,6 @@ import {
   registryStore,
   writesOf,
 } from '../support/inspect-image.ts';
-import type { RawDocument } from '../support/inspect-image.ts';
 import { file } from '../support/layers.ts';
 import { onlay } from '../support/onlay.ts';
 import type { Run } from '../support/onlay.ts';
@@ -219,26 +218,6 @@ test('one image that is listed for two platforms is patched once', async () => {
   assert.deepEqual(statuses(run), { 'linux/amd64': 'patched', 'linux/amd64/v2': 'patched' });
   const { manifests } = await readRaw(world.store, { tag: '1-patched' });
   assert.equal(manifests[0]?.digest, manifests[1]?.digest);
-});
-
-test("Docker's manifest list stays in Docker's family throughout", async () => {
-  await using world = await startIndexWorld();
-  await putToyIndex(world.store, world, '1', 'docker');
-  const run = await onlay(`patch -i ${world.multi} --push --json`);
-  assert.equal(run.status, 0, run.stderr);
-  const seen: string[] = [];
-  const visit = async (digest: string): Promise<void> => {
-    const document = await readRaw(world.store, { digest: digest as Digest });
-    const { mediaType, config, layers = [], manifests = [] } = document as Partial<RawDocument>;
-    seen.push(mediaType ?? '', ...[config, ...layers].flatMap((part) => part?.mediaType ?? []));
-    for (const child of manifests) await visit(child.digest);
-  };
-  await visit(run.outcome.image!.digest);
-  assert.deepEqual(
-    seen.filter((type) => !type.startsWith('application/vnd.docker.')),
-    [],
-  );
-  await assertSound(world.store, '1-patched');
 });
 
 test('an image for Windows, and a platform that is not there, are refused by name', async () => {

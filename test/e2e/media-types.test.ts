@@ -4,14 +4,17 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { codecAvailability } from '../../src/codec/index.ts';
+import type { Digest } from '../../src/oci/digest.ts';
 import * as types from '../../src/oci/media-types.ts';
 import { documentOf, putImage } from '../support/images.ts';
 import { assertSound, readRaw, registryStore, writesOf } from '../support/inspect-image.ts';
+import type { RawDocument } from '../support/inspect-image.ts';
 import { runInProcess } from '../support/in-process.ts';
 import { file } from '../support/layers.ts';
 import { onlay } from '../support/onlay.ts';
 import { startRegistry } from '../support/registry.ts';
 import { OLD, makeLayer, putToyImage, rootEntries } from '../support/toy-debian.ts';
+import { putToyIndex, startIndexWorld } from '../support/toy-index.ts';
 import { startToyWorld } from '../support/toy-world.ts';
 
 const world = await startToyWorld();
@@ -112,4 +115,24 @@ test('an encrypted layer is refused, and read by nobody', async () => {
   assert.equal(run.status, 4, run.stderr);
   assert.equal(run.outcome.error?.code, 'IMAGE_UNSUPPORTED');
   assert.match(run.stderr, /\+encrypted\nhint: decrypt the image first/);
+});
+
+test("Docker's manifest list stays in Docker's family throughout", async () => {
+  await using world = await startIndexWorld();
+  await putToyIndex(world.store, world, '1', 'docker');
+  const run = await onlay(`patch -i ${world.multi} --push --json`);
+  assert.equal(run.status, 0, run.stderr);
+  const seen: string[] = [];
+  const visit = async (digest: string): Promise<void> => {
+    const document = await readRaw(world.store, { digest: digest as Digest });
+    const { mediaType, config, layers = [], manifests = [] } = document as Partial<RawDocument>;
+    seen.push(mediaType ?? '', ...[config, ...layers].flatMap((part) => part?.mediaType ?? []));
+    for (const child of manifests) await visit(child.digest);
+  };
+  await visit(run.outcome.image!.digest);
+  assert.deepEqual(
+    seen.filter((type) => !type.startsWith('application/vnd.docker.')),
+    [],
+  );
+  await assertSound(world.store, '1-patched');
 });
