@@ -35,7 +35,11 @@ export function requirePrograms(...names: readonly string[]): string | undefined
   if (process.getuid?.() === 0 && hasProgram('apt-get') && process.env['ONLAY_NO_INSTALL'] === undefined) {
     const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
     const apt = (...args: string[]): void =>
-      void spawnSync('apt-get', ['-q', '-y', ...args], { env, stdio: 'ignore', timeout: 300_000 });
+      void spawnSync('apt-get', ['-q', '-y', '-o', 'DPkg::Lock::Timeout=240', ...args], {
+        env,
+        stdio: 'ignore',
+        timeout: 300_000,
+      });
     apt('update');
     apt('install', '--no-install-recommends', ...packages);
   }
