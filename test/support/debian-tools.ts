@@ -19,8 +19,11 @@ const PACKAGES: Readonly<Record<string, string>> = {
   'docker-registry': 'docker-registry',
   htpasswd: 'apache2-utils',
   gpg: 'gnupg',
+  zstd: 'zstd',
   'dpkg-scanpackages': 'dpkg-dev',
 };
+
+export const knownPrograms: readonly string[] = Object.keys(PACKAGES);
 
 export function hasProgram(name: string): boolean {
   const folders = [...(process.env['PATH'] ?? '').split(':'), '/usr/sbin', '/sbin'];

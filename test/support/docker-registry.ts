@@ -1,10 +1,11 @@
 // Debian's docker-registry (distribution 2.8) as a second opinion beside the registry of these tests: on a free loopback
-// port, with its storage and log in a temporary directory. Nothing is installed; where it is absent the caller is told.
-import { spawn, spawnSync } from 'node:child_process';
+// port, with its storage and log in a temporary directory. Where it cannot be had the caller is told.
+import { spawn } from 'node:child_process';
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { requirePrograms } from './debian-tools.ts';
 
 export interface DockerRegistryOptions {
   /** Content of an htpasswd file (bcrypt). */
@@ -29,11 +30,8 @@ export async function startDockerRegistry(
 ): Promise<
   { readonly registry: DockerRegistry } | { readonly registry: undefined; readonly reason: string }
 > {
-  if (spawnSync('docker-registry', ['--version'], { stdio: 'ignore' }).error)
-    return {
-      registry: undefined,
-      reason: 'docker-registry is not installed (Debian package docker-registry)',
-    };
+  const missing = requirePrograms('docker-registry');
+  if (missing !== undefined) return { registry: undefined, reason: missing };
   const directory = mkdtempSync(join(tmpdir(), 'onlay-docker-registry-'));
   const port = await freePort();
   const logPath = join(directory, 'log');
