@@ -1,23 +1,25 @@
-// What goes wrong between us and a registry, one fault at a time: the same for onlay, skopeo and crane (where they are
-// installed). Ours must come through, or fail for the stated reason; what the others do is printed beside it.
+// What goes wrong between us and a registry, one fault at a time: the same for onlay, skopeo, crane and oras.
+// Ours must come through, or fail for the stated reason; what the others do is printed beside it.
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { randomBytes } from 'node:crypto';
 import { after, before, test } from 'node:test';
+import { silentLog } from '../../src/base/log.ts';
 import { collect, streamOf } from '../../src/base/streams.ts';
 import { hasCode, messageOf } from '../../src/errors.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 import type { ImageStore } from '../../src/oci/image-store.ts';
 import { makeDescriptor, parseDocument, serialize, type Descriptor } from '../../src/oci/manifest.ts';
 import * as types from '../../src/oci/media-types.ts';
+import { openStore, parseTransport } from '../../src/stores/index.ts';
 import { startDockerRegistry } from '../support/docker-registry.ts';
 import { startFaultProxy, type FaultProxy, type Rule } from '../support/fault-proxy.ts';
 import { documentOf, putBytes, tarOf } from '../support/images.ts';
 import { openForTest, type OpenedRegistry } from '../support/registry-client.ts';
 import { startRegistry, type TestRegistry } from '../support/registry.ts';
+import { findPeers, type Peer } from './peers.ts';
 
 const NEEDS_LOGIN = { username: 'me', password: 'pass' };
 const MEBIBYTE = 1 << 20;
@@ -192,14 +194,8 @@ const rows = (LAYER: Pick<Rule, 'method' | 'path'>): readonly Row[] => [
   },
 ];
 
-/** "skopeo 1.9.3", or undefined where it is not installed. */
-const installed = (program: string, ...version: string[]): string | undefined => {
-  const { error, stdout } = spawnSync(program, version, { encoding: 'utf8' });
-  return error ? undefined : `${program} ${/\d+(?:\.\d+)+/.exec(stdout)?.[0] ?? ''}`;
-};
-const skopeo = installed('skopeo', '--version');
-const crane = installed('crane', 'version');
-const table: string[][] = [['fault', 'onlay', skopeo ?? 'skopeo', crane ?? 'crane']];
+const peers = findPeers();
+const table: string[][] = [['fault', 'onlay', ...peers.map(({ title }) => title)]];
 
 let directory: string;
 let upstream: { url: string; host: string; close: () => PromiseLike<void> };
@@ -218,14 +214,11 @@ before(async () => {
   await using opened = openForTest(`${upstream.host}/team/app`);
   await push(opened.store, image.layer, '1');
   await push(opened.store, image.large, 'large');
-  if (skopeo)
-    spawnSync('skopeo', [
-      'copy',
-      '--insecure-policy',
-      '--src-tls-verify=false',
-      `docker://${upstream.host}/team/app:1`,
-      `oci:${join(directory, 'image')}:1`,
-    ]);
+  const place = { stdin: process.stdin, stdout: process.stdout, log: silentLog };
+  const registryOptions = { env: {}, log: silentLog };
+  const layout = parseTransport(`oci:${join(directory, 'image')}:1`);
+  await using store = await openStore(layout, { ...place, registry: registryOptions }, 'write');
+  await push(store, image.layer, '1');
 });
 
 after(async () => {
@@ -300,35 +293,16 @@ async function ours(row: Row, proxy: FaultProxy): Promise<void> {
   assert.equal(digestOf(await pull(store, '1')), digestOf(image.layer));
 }
 
-function peerArguments(peer: 'skopeo' | 'crane', row: Row, host: string): readonly string[] {
-  const source = `${host}/team/app:${row.does === 'pull large' ? 'large' : '1'}`;
-  const target = `${host}/team/${peer}-${++runs}:1`;
-  const copy = ['copy', '--insecure-policy', '--src-tls-verify=false', '--dest-tls-verify=false'];
-  const here = join(directory, 'image');
-  if (peer === 'crane') {
-    if (row.does.startsWith('pull'))
-      return ['pull', '--format=oci', source, join(directory, `crane-${runs}`)];
-    return row.does === 'copy' ? ['copy', source, target] : ['push', here, target];
-  }
-  if (row.does.startsWith('pull'))
-    return [...copy, `docker://${source}`, `oci:${join(directory, `skopeo-${runs}`)}:1`];
-  if (row.does === 'copy') return [...copy, `docker://${source}`, `docker://${target}`];
-  const credentials = row.does === 'push with login' ? ['--dest-creds', 'me:pass'] : [];
-  return [...copy, ...credentials, `oci:${here}:1`, `docker://${target}`];
-}
-
-/** Seconds it took, or how it failed. */
-async function theirs(peer: 'skopeo' | 'crane', row: Row, proxy: FaultProxy): Promise<string> {
-  const started = performance.now();
-  const child = spawn(peer, peerArguments(peer, row, proxy.host), { stdio: 'ignore' });
-  const limit = setTimeout(() => child.kill('SIGKILL'), 20_000);
-  const code = await new Promise<number | null>(
-    (resolve) => void child.once('exit', (code) => resolve(code)),
-  );
-  clearTimeout(limit);
-  const seconds = `${((performance.now() - started) / 1000).toFixed(1)} s`;
-  if (code === null) return `hangs (${seconds})`;
-  return `${code === 0 ? 'ok' : 'fails'} (${seconds})`;
+function theirs(peer: Peer, row: Row, host: string): Promise<string> {
+  const run = ++runs;
+  return peer.run({
+    does: row.does.startsWith('pull') ? 'pull' : row.does === 'copy' ? 'copy' : 'push',
+    source: `${host}/team/app:${row.does === 'pull large' ? 'large' : '1'}`,
+    target: `${host}/team/new-${run}:1`,
+    layout: join(directory, 'image'),
+    folder: join(directory, `peer-${run}`),
+    ...(row.does === 'push with login' && { login: NEEDS_LOGIN }),
+  });
 }
 
 function formatTable(rows: readonly (readonly string[])[]): string {
@@ -337,26 +311,22 @@ function formatTable(rows: readonly (readonly string[])[]): string {
 }
 
 test('each fault between us and a registry is survived, or named', async (t) => {
-  if (!skopeo) t.diagnostic('skopeo is not installed: its column stays empty');
-  if (!crane) t.diagnostic('crane is not installed: its column stays empty');
+  for (const { title, missing } of peers)
+    if (missing !== undefined) t.diagnostic(`the column of ${title} stays empty: ${missing}`);
   const layers = { method: 'GET', path: new RegExp(`${digestOf(image.layer)}|${digestOf(image.large)}`) };
   for (const row of rows(layers))
     await t.test(row.fault, async () => {
-      await using proxy = await startFaultProxy(
-        row.does === 'push with login' ? login.url : upstream.url,
-        row.rules,
-      );
-      const cells = [row.fault, 'FAILS', '–', '–'];
+      const behind = row.does === 'push with login' ? login.url : upstream.url;
+      const cells = [row.fault, 'FAILS'];
       table.push(cells);
+      await using proxy = await startFaultProxy(behind, row.rules);
       await ours(row, proxy);
       cells[1] = row.fails ? 'fails, named' : 'ok';
-      for (const [at, peer, usable] of [
-        [2, 'skopeo', skopeo],
-        [3, 'crane', crane && row.does !== 'push with login'],
-      ] as const) {
-        if (!usable) continue;
-        proxy.reset(row.rules);
-        cells[at] = await theirs(peer, row, proxy);
-      }
+      // each behind a proxy of its own: most of the time they wait
+      const results = peers.map(async (peer) => {
+        await using proxy = await startFaultProxy(behind, row.rules);
+        return await theirs(peer, row, proxy.host);
+      });
+      cells.push(...(await Promise.all(results)));
     });
 });
