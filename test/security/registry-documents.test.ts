@@ -125,13 +125,16 @@ test('an encoding nobody asked for is a digest mismatch, not another document', 
 test('a blob that is shorter, longer or other than its descriptor says never ends well', async () => {
   const bytes = Buffer.alloc(100_000, 'x');
   const descriptor = makeDescriptor('x/y', digestOf(bytes), bytes.length);
-  const rows: [body: Uint8Array, code: ErrorCode][] = [
+  const rows: [body: Uint8Array, code: ErrorCode, headers?: Record<string, string>][] = [
     [Buffer.concat([bytes, Buffer.from('!')]), 'SIZE_MISMATCH'],
     [Buffer.alloc(100_000, 'y'), 'DIGEST_MISMATCH'],
     [bytes.subarray(0, 99_999), 'NETWORK'],
+    [bytes.subarray(0, 99_999), 'SIZE_MISMATCH', { 'content-length': '99999' }],
   ];
-  for (const [body, code] of rows) {
-    await using server = await startServer((_request, response) => void response.writeHead(200).end(body));
+  for (const [body, code, headers] of rows) {
+    await using server = await startServer(
+      (_request, response) => void response.writeHead(200, headers).end(body),
+    );
     await using opened = openForTest(`${server.host}/team/app`);
     await assert.rejects(
       () => collect(opened.store.blob(descriptor), { limit: 1 << 20, what: 'blob' }),

@@ -5,6 +5,7 @@ import type { Digest } from '../../src/oci/digest.ts';
 import type { BlobSource, Document, ImageStore } from '../../src/oci/image-store.ts';
 import type { Descriptor } from '../../src/oci/manifest.ts';
 import { verifyBytes, verifyStream } from '../../src/oci/verify.ts';
+import { abortable } from '../../src/stores/abortable.ts';
 import { requireParts } from '../../src/stores/complete.ts';
 
 export class MemoryStore implements ImageStore {
@@ -12,6 +13,8 @@ export class MemoryStore implements ImageStore {
   readonly identity = 'memory';
   /** Refuse documents that refer to what is not there; without it images may be wrong in any way. */
   readonly #complete: boolean;
+  /** Calls off what is being put. */
+  signal: AbortSignal | undefined;
   readonly blobs: Map<string, Uint8Array> = new Map();
   readonly documents: Map<string, Document> = new Map();
   readonly named: Map<string, Document> = new Map();
@@ -51,7 +54,7 @@ export class MemoryStore implements ImageStore {
 
   async putBlob(descriptor: Descriptor, source: BlobSource): Promise<{ readonly uploaded: boolean }> {
     if (this.blobs.has(descriptor.digest)) return { uploaded: false };
-    const checked = verifyStream(await source.open(), descriptor, this.name);
+    const checked = verifyStream(abortable(await source.open(), this.signal), descriptor, this.name);
     this.blobs.set(descriptor.digest, await collect(checked, { limit: descriptor.size, what: this.name }));
     return { uploaded: true };
   }

@@ -118,20 +118,34 @@ async function open(client: RegistryClient, descriptor: Descriptor, offset: numb
     headers: offset > 0 ? { range: `bytes=${offset}-` } : {},
   };
   const answer = await client.call(call);
-  if (answer.status === 200 || isRest(answer, offset, descriptor.size)) return answer;
+  if (answer.status === 200) return sized(answer, descriptor, client);
+  if (isRest(answer, offset, descriptor.size)) return answer;
   // some servers refuse or mistake ranges; the whole blob is always to be had
   if (offset > 0 && (answer.status === 416 || answer.status === 206)) {
     answer.destroy();
-    return accept(client, { ...call, headers: {} });
+    return sized(await accept(client, { ...call, headers: {} }), descriptor, client);
   }
   // a signed storage URL that expired between redirect and request
   if (answer.url.host !== client.endpoint.apiHost && (answer.status === 401 || answer.status === 403)) {
     await answer.discard();
-    return accept(client, { ...call, headers: {} });
+    return sized(await accept(client, { ...call, headers: {} }), descriptor, client);
   }
   if (answer.status === 404 && descriptor.urls.length > 0 && layerType(descriptor.mediaType)?.foreign)
     return openForeign(client, descriptor, answer);
   throw await client.refused(call, answer);
+}
+
+// A blob of another length than its descriptor says is not cut off: asking for its rest would be asking past its end,
+// which some registries answer by dropping the connection.
+function sized(answer: Answer, { digest, size }: Descriptor, client: RegistryClient): Answer {
+  const length = answer.header('content-length');
+  if (length === undefined || answer.header('content-encoding') !== undefined || Number(length) === size)
+    return answer;
+  answer.destroy();
+  throw new OnlayError(
+    'SIZE_MISMATCH',
+    `Blob ${digest} of ${client.place} has ${length} bytes, its descriptor says ${size}`,
+  );
 }
 
 function isRest(answer: Answer, offset: number, size: number): boolean {

@@ -7,6 +7,7 @@ import type { BlobSource, Document, ImageStore } from '../../oci/image-store.ts'
 import type { Descriptor } from '../../oci/manifest.ts';
 import { isDocumentType } from '../../oci/media-types.ts';
 import type { RegistryReference } from '../../oci/reference.ts';
+import { verifyBytes } from '../../oci/verify.ts';
 import { fetchBlob } from './blob.ts';
 import type { RegistryClient } from './client.ts';
 import { fetchChild, fetchDocument, type Wanted } from './document.ts';
@@ -96,6 +97,7 @@ export class RegistryStore implements ImageStore {
 
   async putDocument(document: Document, tag?: string): Promise<void> {
     requireSha256(document.descriptor, this.name);
+    verifyBytes(document.bytes, document.descriptor, this.name);
     const { primary } = await this.#open();
     try {
       await pushDocument(primary, document, tag);
