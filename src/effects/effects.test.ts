@@ -15,16 +15,19 @@ test('compareLibraries() compares runs of digits as numbers and digits above let
   assert.equal(compareLibraries('libz.so.1', 'libz.so.1'), 0);
 });
 
-test('writeCache() writes what readLayout() recognises, in both layouts', () => {
+// glibc 2.31 (Debian 11), 2.35 (Ubuntu 22.04) and 2.36 (Debian 12)
+test('writeCache() writes what readLayout() recognises, in all layouts', () => {
   const entries = [
-    { key: 'liba.so.1', path: '/lib/liba.so.1', flags: 0x303, osVersion: 0, hwcaps: '', isaLevel: 0 },
+    { key: 'liba.so.1', path: '/lib/liba.so.1', flags: 0x303, osVersion: 197120, hwcaps: '', isaLevel: 0 },
   ];
-  for (const generator of ['ldconfig (GNU libc) stable release version 2.36', undefined])
-    assert.deepEqual(readLayout(writeCache(entries, { generator, bigEndian: false, endianFlag: 2 })), {
-      generator,
-      bigEndian: false,
-      endianFlag: 2,
-    });
+  for (const layout of [
+    { generator: undefined, hasOsVersions: true },
+    { generator: 'ldconfig (Ubuntu GLIBC 2.35-0ubuntu3) stable release version 2.35', hasOsVersions: true },
+    { generator: 'ldconfig (GNU libc) stable release version 2.36', hasOsVersions: false },
+  ]) {
+    const expected = { ...layout, bigEndian: false, endianFlag: 2 };
+    assert.deepEqual(readLayout(writeCache(entries, expected)), expected);
+  }
 });
 
 test('readLayout() refuses what is no cache of a known kind', () => {

@@ -1,5 +1,6 @@
 // The bytes of /etc/ld.so.cache in both layouts that glibc writes: 2.33 and later (shared string table, extension with
-// generator and hwcaps), and 2.31 (strings in entry order, ABI version in each entry). glibc elf/cache.c.
+// generator and hwcaps), and 2.31 (strings in entry order); up to 2.35 with the ABI version of each entry, which newer
+// ones leave 0. glibc elf/cache.c.
 
 /** One library as the loader finds it. Strings are byte strings. */
 export interface CacheEntry {
@@ -19,6 +20,8 @@ export interface CacheLayout {
   /** Text of the generator section; undefined for the layout without extension. */
   readonly generator: string | undefined;
   readonly bigEndian: boolean;
+  /** Whether entries state the ABI version that a library asks for. */
+  readonly hasOsVersions: boolean;
   /** Endianness byte of the header as it stands (0 in old caches). */
   readonly endianFlag: number;
 }
@@ -39,15 +42,20 @@ export function readLayout(cache: Uint8Array): CacheLayout | undefined {
   // caches of old glibc leave the byte 0: the count of entries is small in the right order only
   const bigEndian = endianFlag === 3 || (endianFlag === 0 && bytes.readUInt32LE(20) > bytes.readUInt32BE(20));
   const u32 = (at: number): number => (bigEndian ? bytes.readUInt32BE(at) : bytes.readUInt32LE(at));
+  const entries = Math.min(u32(20), Math.floor((bytes.length - HEADER) / ENTRY));
+  const hasOsVersions = Array.from({ length: entries }, (_, index) => u32(HEADER + index * ENTRY + 12)).some(
+    (version) => version !== 0,
+  );
+  const layout = { bigEndian, endianFlag, hasOsVersions };
   const extension = u32(32);
-  if (extension === 0) return { generator: undefined, bigEndian, endianFlag };
+  if (extension === 0) return { ...layout, generator: undefined };
   if (extension + 8 > bytes.length || u32(extension) !== EXTENSION_MAGIC) return undefined;
   const count = u32(extension + 4);
   for (let index = 0; index < Math.min(count, 16); index++) {
     const at = extension + 8 + index * 16;
     if (at + 16 > bytes.length) return undefined;
     if (u32(at) === TAG_GENERATOR)
-      return { generator: bytes.latin1Slice(u32(at + 8), u32(at + 8) + u32(at + 12)), bigEndian, endianFlag };
+      return { ...layout, generator: bytes.latin1Slice(u32(at + 8), u32(at + 8) + u32(at + 12)) };
   }
   return undefined;
 }
@@ -79,7 +87,7 @@ export function writeCache(entries: readonly CacheEntry[], layout: CacheLayout):
     u32(entry.flags, at);
     u32(strings.offset(entry.key, index, 'key'), at + 4);
     u32(strings.offset(entry.path, index, 'path'), at + 8);
-    u32(modern ? 0 : entry.osVersion, at + 12);
+    u32(layout.hasOsVersions ? entry.osVersion : 0, at + 12);
     const level = BigInt(entry.isaLevel) << 32n;
     const hwcap = entry.hwcaps === '' ? 0n : HWCAP_EXTENSION | level | BigInt(hwcaps.indexOf(entry.hwcaps));
     if (layout.bigEndian) bytes.writeBigUInt64BE(hwcap, at + 16);

@@ -1,6 +1,7 @@
 // Mode, owner and extended attributes of what is unpacked. dpkg takes those of the package, or of a statoverride, and so
 // loses what a postinst set on the old file (setgid of ssh-agent, the capability of ping) until that postinst runs again.
-// Here it does not run: such attributes are carried over, and reported.
+// Here it does not run: what it would set again is carried over, and reported. All else is lost as with dpkg: a package
+// that no longer ships a program setgid, nor has a script that makes it so, has its reasons (CVE-2024-28085).
 import type { RootNode } from '../../rootfs/root-view.ts';
 import type { Accounts } from './accounts.ts';
 import type { DebEntry } from './deb.ts';
@@ -33,12 +34,13 @@ export function shippedAttributes(entry: DebEntry, { accounts, overrides }: Attr
 
 /**
  * What `entry`, a file, gets where it replaces `existing`: owner, setuid and setgid bits and capabilities of a file that
- * the package ships as root's, without them, stay. `kept` says so for people.
+ * the package ships as root's, without them, stay if its script may set them. `kept` says so for people.
  */
 export function replacingAttributes(
   entry: DebEntry,
   existing: RootNode | undefined,
   rules: AttributeRules,
+  setByScript: (name: string) => boolean,
 ): { readonly attributes: Attributes; readonly kept?: string } {
   const shipped = shippedAttributes(entry, rules);
   if (existing?.type !== 'file' || rules.overrides.has(entry.name)) return { attributes: shipped };
@@ -46,6 +48,7 @@ export function replacingAttributes(
   const keepsOwner = (existing.uid !== 0 && shipped.uid === 0) || (existing.gid !== 0 && shipped.gid === 0);
   const keepsBits = (existing.mode & SET_IDS & ~shipped.mode) !== 0;
   if (!keepsOwner && !keepsBits && capability === undefined) return { attributes: shipped };
+  if (!setByScript(entry.name)) return { attributes: shipped };
   const attributes: Attributes = {
     mode: keepsOwner || keepsBits ? existing.mode : shipped.mode,
     uid: keepsOwner || keepsBits ? existing.uid : shipped.uid,

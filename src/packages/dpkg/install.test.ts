@@ -50,7 +50,7 @@ function changed({ draft }: Upgraded): string[] {
   return draft.changes().changes.map(({ kind, path }) => `${kind} ${path}`);
 }
 
-test('capabilities, set-id bits and owners that a script gave stay on a replaced file, and are told', async () => {
+test('capabilities, set-id bits and owners that a script sets stay on a replaced file, and are told', async () => {
   const root = await image(
     record('toy'),
     list('toy', '/.', '/usr', '/usr/bin', '/usr/bin/ping', '/usr/bin/agent', '/usr/bin/plain'),
@@ -60,14 +60,40 @@ test('capabilities, set-id bits and owners that a script gave stay on a replaced
     }),
     file('usr/bin/agent', 'old', { mode: 0o2755, gid: 101 }),
     file('usr/bin/plain', 'old', { mode: 0o700 }),
+    file('usr/bin/wall', 'old', { mode: 0o2755, gid: 5 }),
+    file('usr/lib/toy/helper', 'old', { mode: 0o4755 }),
   );
-  const entries = ['ping', 'agent', 'plain'].map((name) => file(`usr/bin/${name}`, 'new', { mode: 0o755 }));
-  const { draft, installation } = await upgradeView(root, [deb('toy', { entries })]);
+  const entries = ['bin/ping', 'bin/agent', 'bin/plain', 'bin/wall', 'lib/toy/helper'].map((name) =>
+    file(`usr/${name}`, 'new', { mode: 0o755 }),
+  );
+  const postinst = `#!/bin/sh
+# wall was setgid once
+chgrp _ssh $DIR/agent && chmod 2755 $DIR/agent
+setcap cap_net_raw+ep "$(dpkg-divert --truename /bin/ping)"
+chown -R root:toy /usr/lib/toy
+`;
+  const { draft, installation } = await upgradeView(root, [deb('toy', { entries, members: { postinst } })]);
   assert.deepEqual([...(draft.lookup('usr/bin/ping')?.xattrs.keys() ?? [])], ['security.capability']);
   assert.equal(draft.lookup('usr/bin/agent')?.mode, 0o2755);
   assert.equal(draft.lookup('usr/bin/agent')?.gid, 101);
   assert.equal(draft.lookup('usr/bin/plain')?.mode, 0o755);
-  assert.equal(installation.warnings.length, 2);
+  assert.equal(draft.lookup('usr/bin/wall')?.mode, 0o755);
+  assert.equal(draft.lookup('usr/bin/wall')?.gid, 0);
+  assert.equal(draft.lookup('usr/lib/toy/helper')?.mode, 0o4755);
+  assert.equal(installation.warnings.length, 3);
+});
+
+test('a link into /run stays where a directory is shipped, though the image has nothing there', async () => {
+  const root = await image(
+    record('toy'),
+    list('toy', '/.', '/var', '/var/lock', '/var/gone'),
+    symlink('var/lock', '/run/lock'),
+    symlink('var/gone', '/srv/gone'),
+  );
+  const entries = [dir('var'), dir('var/lock'), dir('var/gone')];
+  const { draft } = await upgradeView(root, [deb('toy', { entries })]);
+  assert.equal(draft.lookup('var/lock')?.type, 'symlink');
+  assert.equal(draft.lookup('var/gone')?.type, 'directory');
 });
 
 test('a file that is the same is not written again, nor are directories that exist', async () => {
@@ -85,6 +111,18 @@ test('a file that is the same is not written again, nor are directories that exi
     'put var/lib/dpkg/info/toy.md5sums',
     'put var/lib/dpkg/status',
   ]);
+});
+
+test('a file that a script of its own package moves away is written although it is the same', async () => {
+  const root = await image(record('toy'), list('toy', '/.', '/etc', '/etc/toy'), file('etc/toy', 'same'));
+  const preinst = 'dpkg-maintscript-helper rm_conffile /etc/toy 1 -- "$@"\n';
+  const { draft } = await upgradeView(root, [
+    deb('toy', {
+      entries: [file('etc/toy', 'same')],
+      members: { preinst: `#!/bin/sh\nset -e\n${preinst}` },
+    }),
+  ]);
+  assert.equal(text(draft, 'etc/toy'), 'same');
 });
 
 test('files land behind the symlinks of a merged /usr, and a move from /lib to /usr/lib loses nothing', async () => {

@@ -1,5 +1,6 @@
 // Putting one entry of a package where it belongs, as dpkg extracts it (src/main/archives.c). What decides whether it
 // belongs there at all is in unpack.ts and status-d.ts.
+import { posix } from 'node:path';
 import type { Draft } from '../../rootfs/draft.ts';
 import type { RootNode } from '../../rootfs/root-view.ts';
 import { hasAttributes, replacingAttributes, shippedAttributes } from './attributes.ts';
@@ -11,6 +12,8 @@ export interface Placement {
   readonly draft: Draft;
   readonly rules: AttributeRules;
   readonly links: LinkHomes;
+  /** Whether the package's postinst may set attributes of a file. */
+  readonly setByScript: (name: string) => boolean;
   /** For messages. */
   readonly packageName: string;
   /** Files that keep attributes which the package does not ship, with those. */
@@ -19,7 +22,7 @@ export interface Placement {
 
 /** What is to be said of `kept`. */
 export function keptWarnings({ kept, packageName }: Placement): string[] {
-  const why = `which package ${packageName} does not ship: a script or an administrator set them`;
+  const why = `which package ${packageName} does not ship: its postinst sets them`;
   if (kept.length <= 3) return kept.map((description) => `${description}, ${why}`);
   return [`${kept.length} files keep attributes, ${why}; the first: ${kept.slice(0, 3).join('; ')}`];
 }
@@ -74,7 +77,8 @@ export function isDirectoryAlready(
   { target, existing }: { readonly target: string; readonly existing: RootNode | undefined },
 ): boolean {
   if (!existing) return false;
-  if (entry.type === 'directory') return draft.follow(target)?.type === 'directory';
+  if (entry.type === 'directory')
+    return draft.follow(target)?.type === 'directory' || leadsToRun(draft, target, existing);
   if (entry.type !== 'symlink') return false;
   if (existing.type === 'directory') return true;
   if (existing.type !== 'symlink') return false;
@@ -86,13 +90,22 @@ export function isDirectoryAlready(
   return proposed?.type === 'directory' && proposed.path === there.path;
 }
 
+/** Of /run, which is filled when a container starts, images hold nothing: links into it lead to directories then. */
+function leadsToRun(draft: Draft, target: string, existing: RootNode): boolean {
+  if (existing.type !== 'symlink' || draft.follow(target)) return false;
+  const link = existing.link.startsWith('/')
+    ? existing.link
+    : posix.join('/', posix.dirname(target), existing.link);
+  return posix.normalize(link).startsWith('/run/');
+}
+
 function placeFile(
-  { draft, rules, packageName, kept }: Placement,
+  { draft, rules, setByScript, packageName, kept }: Placement,
   entry: DebEntry,
   target: string,
   existing: RootNode | undefined,
 ): void {
-  const { attributes, kept: keeps } = replacingAttributes(entry, existing, rules);
+  const { attributes, kept: keeps } = replacingAttributes(entry, existing, rules, setByScript);
   if (keeps !== undefined) kept.push(`${target} keeps ${keeps}`);
   if (entry.content !== undefined) {
     draft.put(target, { type: 'file', ...attributes, mtime: entry.mtime, content: entry.content });

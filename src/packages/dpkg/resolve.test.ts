@@ -91,6 +91,20 @@ describe('resolveDpkg()', () => {
       'c 2 breaks by a',
       'new 1 dependency by a',
     ]);
+    // apt of Debian 11 and Ubuntu 22.04 leaves the rest of a source alone
+    for (const [apt, configuration, follows] of [
+      ['apt 2.5.2', {}, true],
+      ['apt 2.4.5', {}, false],
+      ['apt 3.0', { 'etc/apt/apt.conf': 'APT::Get::Upgrade-By-Source-Package "no";' }, false],
+    ] as const) {
+      const toy = { ...local(base), installed: [...installed, apt], wanted: [want('a', '3')] };
+      const { packages } = await resolveToy({ ...toy, files: { ...files, ...configuration } });
+      assert.equal(
+        packages.some(({ name }) => name === 'a-data'),
+        follows,
+        apt,
+      );
+    }
     const [first] = result.packages;
     assert.deepEqual(
       { ...first, digests: [], size: 0 },

@@ -9,14 +9,14 @@ import type { PlannedPackage, RepositoryFact, Resolution, Skipped, Wanted } from
 import { nativeArchitecture } from './architecture.ts';
 import { universeOf, versionOf } from './candidates.ts';
 import type { LoadedIndex, Universe } from './candidates.ts';
-import { readImageText } from './apt-config.ts';
+import { readAptConfig, readImageText } from './apt-config.ts';
 import { openRepositories } from './repositories.ts';
 import type { Repositories } from './repositories.ts';
 import { nameOf, packageUrl } from './repository.ts';
 import type { Repository } from './repository.ts';
 import { iso } from './release.ts';
 import { packageKey, solve } from './solve.ts';
-import type { InstalledVersion, Solution, Upgrade } from './solve.ts';
+import type { InstalledVersion, Solution, SolveInput, Upgrade } from './solve.ts';
 import { heldReason, isInstalled } from './status.ts';
 import type { StatusRecord } from './status.ts';
 import { compareVersions } from './version.ts';
@@ -51,6 +51,7 @@ export async function resolveDpkg(input: ResolveInput): Promise<Resolution> {
     architectures: architecturesOf(input.root, records, native),
     request,
   });
+  const bySource = upgradesBySource(input.root, records);
   const attempt = (indexes: readonly LoadedIndex[]): Outcome => {
     const universe = universeOf({
       indexes,
@@ -58,9 +59,16 @@ export async function resolveDpkg(input: ResolveInput): Promise<Resolution> {
       native,
       installed: (name, arch) => installed.get(packageKey(name, arch, native)),
     });
+    const solveInput = {
+      installed: [...installed.values()],
+      universe,
+      native,
+      allowNew: request.allowNew,
+      bySource,
+    };
     return request.wanted === 'all'
-      ? upgradeAll(universe, installed, native, request)
-      : upgradeWanted(request.wanted, universe, installed, native, request);
+      ? upgradeAll(solveInput, installed)
+      : upgradeWanted(request.wanted, solveInput, installed);
   };
   const lazy = repositories.hasLarge && repositories.pins.empty && canDoWithout(request.wanted);
   let outcome = attempt(await repositories.load(lazy ? 'small' : 'all'));
@@ -109,26 +117,28 @@ function architecturesOf(
   return [native, ...[...new Set(others)].sort(compareBytes)];
 }
 
+/**
+ * Whether the image's apt upgrades all packages of a source together: since 2.5.2, unless configured otherwise. Without
+ * an apt to compare with it is what is best: mixed versions of one source are hardly tested by anyone.
+ */
+function upgradesBySource(root: RootView, records: readonly StatusRecord[]): boolean {
+  const apt = records.find(({ name }) => name === 'apt');
+  if (apt && compareVersions(apt.version, '2.5.2~') < 0) return false;
+  return readAptConfig(root).flag('APT::Get::Upgrade-By-Source-Package', true);
+}
+
 /** Whether the small suites may suffice: every wanted package names what it needs. */
 function canDoWithout(wanted: 'all' | readonly Wanted[]): boolean {
   return wanted !== 'all' && wanted.every(({ floors }) => floors.length > 0);
 }
 
-function upgradeAll(
-  universe: Universe,
-  installed: ReadonlyMap<string, InstalledVersion>,
-  native: string,
-  request: ResolveRequest,
-): Outcome {
+function upgradeAll(input: SolveInput, installed: ReadonlyMap<string, InstalledVersion>): Outcome {
+  const { universe, native } = input;
   const pending = [...installed.values()].filter((version) =>
     universe.candidate(version.name, archOf(version, native)),
   );
   const seeds = pending.filter(({ held }) => held === undefined).sort(byName);
-  const solution = solve(
-    { installed: [...installed.values()], universe, native, allowNew: request.allowNew },
-    seeds,
-    'upgrade',
-  );
+  const solution = solve(input, seeds, 'upgrade');
   const held = pending.flatMap(({ name, held }) =>
     held === undefined
       ? []
@@ -145,11 +155,10 @@ function upgradeAll(
 
 function upgradeWanted(
   wanted: readonly Wanted[],
-  universe: Universe,
+  input: SolveInput,
   installed: ReadonlyMap<string, InstalledVersion>,
-  native: string,
-  request: ResolveRequest,
 ): Outcome {
+  const { universe, native } = input;
   const assessment = assess(
     wanted,
     (name, arch) => installed.get(packageKey(name, arch, native)),
@@ -159,11 +168,7 @@ function upgradeWanted(
   const keyOf = ({ name, arch }: InstalledVersion): string => packageKey(name, arch, native);
   const cves = new Map([...assessment.resolved].map(([version, list]) => [keyOf(version), list]));
   const all = new Map(wanted.map((item) => [packageKey(item.name, item.arch, native), item.cves]));
-  const solution = solve(
-    { installed: [...installed.values()], universe, native, allowNew: request.allowNew },
-    [...new Set(assessment.seeds)].sort(byName),
-    'requested',
-  );
+  const solution = solve(input, [...new Set(assessment.seeds)].sort(byName), 'requested');
   return {
     solution,
     skipped: [...assessment.skipped, ...refusals(solution, true, (key) => all.get(key) ?? [])],

@@ -26,3 +26,21 @@ export function packageScript(name: string, content: Uint8Array | undefined): Pa
   const body = byteString(content);
   return { name, interpreter: /^#![ \t]*([^\n]*)/.exec(body)?.[1]?.trim() ?? '', body };
 }
+
+/**
+ * Which files the postinst may give an owner, mode or capability: those it names, without regard to directories (which
+ * are often variables), and those below what it changes as a whole tree. The argument is a name as dpkg spells it.
+ */
+export function filesOfPostinst(members: readonly InfoMember[]): (name: string) => boolean {
+  const content = members.find(({ member }) => member === 'postinst')?.content;
+  if (!content) return () => false;
+  const lines = byteString(content)
+    .split('\n')
+    .filter((line) => !/^\s*#/.test(line));
+  const words = new Set(lines.flatMap((line) => line.split(/[^\w.+@:-]+/)));
+  const recursive = lines.filter((line) => /\bch(?:own|grp|mod)\b.*\s(?:-\w*R|--recursive)/.test(line));
+  const trees = recursive.flatMap((line) => (line.includes('$') ? ['/'] : line.split(/[\s'";]+/)));
+  return (name) =>
+    words.has(name.slice(name.lastIndexOf('/') + 1)) ||
+    trees.some((tree) => tree.startsWith('/') && name.startsWith(tree.endsWith('/') ? tree : `${tree}/`));
+}

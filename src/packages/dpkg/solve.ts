@@ -32,6 +32,8 @@ export interface SolveInput {
   /** Debian architecture that "all" and unqualified names belong to. */
   readonly native: string;
   readonly allowNew: boolean;
+  /** Other packages of the same source follow an upgrade: apt's Upgrade-By-Source-Package. */
+  readonly bySource: boolean;
 }
 
 export interface Solution {
@@ -170,15 +172,12 @@ class Solver {
       this.#resolveConflicts(version, from) ??
       this.#mendOthers(key, version, from);
     if (refusal) this.#takeBack(mark);
-    else if (from) this.#raiseSource(version);
+    else if (from && this.#input.bySource) this.#raiseSource(version);
     this.#depth--;
     return refusal;
   }
 
-  /**
-   * Other installed packages of one source follow if they can: apt's Upgrade-By-Source-Package (since 2.5.2). They
-   * hold the same fix, and mixed versions of one source are hardly tested by anyone.
-   */
+  /** Other installed packages of one source follow if they can: they hold the same fix, and belong together. */
   #raiseSource(version: AvailableVersion): void {
     for (const key of this.#built.get(version.source) ?? []) {
       const other = this.#installed.get(key);

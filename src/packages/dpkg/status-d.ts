@@ -18,6 +18,7 @@ import type { Deb, DebEntry } from './deb.ts';
 import type { InfoMember } from './info-files.ts';
 import { LinkHomes, isDirectoryAlready, keptWarnings, place } from './place.ts';
 import type { Placement } from './place.ts';
+import { filesOfPostinst } from './scripts.ts';
 import { statusRecord } from './status.ts';
 import type { StatusRecord } from './status.ts';
 import { readImageRules } from './transaction.ts';
@@ -129,6 +130,7 @@ function installFiles({ draft, rules, deb, name, old, outcome }: FilesInput): vo
     draft,
     rules,
     links: new LinkHomes(deb),
+    setByScript: filesOfPostinst(deb.members),
     packageName: name,
     kept: [],
   };

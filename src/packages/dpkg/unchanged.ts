@@ -6,7 +6,7 @@ import type { RootNode, RootView } from '../../rootfs/root-view.ts';
 import { hasAttributes, replacingAttributes } from './attributes.ts';
 import type { Deb, DebEntry } from './deb.ts';
 import { helperCommands } from './maintscript-helper.ts';
-import { packageScript } from './scripts.ts';
+import { filesOfPostinst, packageScript } from './scripts.ts';
 import type { ImageRules } from './transaction.ts';
 
 /**
@@ -27,15 +27,16 @@ export function dropUnchanged(
   },
 ): Deb {
   const kept = keptNames(deb);
-  const moved = movedDirectories(deb);
+  const moved = movedPaths(deb);
+  const setByScript = filesOfPostinst(deb.members);
   const entries = deb.entries.map((entry): DebEntry => {
     if (entry.content === undefined || kept.has(entry.name)) return entry;
-    if (moved.some((path) => entry.name.startsWith(`${path}/`))) return entry;
+    if (moved.some((path) => entry.name === path || entry.name.startsWith(`${path}/`))) return entry;
     if (!isOwn(entry.name) || rules.diversions.of(entry.name)) return entry;
     const existing = root.lookup(entry.name);
     if (!existing || !isStable(root, entry, existing) || existing.size !== entry.size) return entry;
-    if (!hasAttributes(existing, replacingAttributes(entry, existing, rules.attributes).attributes))
-      return entry;
+    const { attributes } = replacingAttributes(entry, existing, rules.attributes, setByScript);
+    if (!hasAttributes(existing, attributes)) return entry;
     const sha256 = hexDigest('sha256', entry.content);
     return sha256 === existing.sha256 ? { ...entry, content: undefined, sha256 } : entry;
   });
@@ -49,12 +50,12 @@ function keptNames(deb: Deb): ReadonlySet<string> {
   return names;
 }
 
-/** Paths that the package's own scripts turn from directories into symlinks or back. */
-function movedDirectories(deb: Deb): string[] {
+/** What the package's own scripts move away, or turn from directories into symlinks or back. */
+function movedPaths(deb: Deb): string[] {
   const preinst = packageScript('preinst', deb.members.find(({ member }) => member === 'preinst')?.content);
-  return helperCommands(preinst?.body ?? '', { packageName: '', oldVersion: '0' })
-    .filter(({ command }) => command === 'symlink_to_dir' || command === 'dir_to_symlink')
-    .map(({ path }) => path);
+  return helperCommands(preinst?.body ?? '', { packageName: '', oldVersion: '0' }).flatMap((helper) =>
+    helper.command === 'mv_conffile' ? [helper.path, helper.to] : helper.path,
+  );
 }
 
 /** True when the file is where the package spells it, but for links of the root directory such as /lib; and has no others. */

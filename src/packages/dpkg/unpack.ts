@@ -12,6 +12,7 @@ import { NEW_CONFFILE } from './conffiles.ts';
 import type { PendingConffile } from './conffiles.ts';
 import { LinkHomes, isDirectoryAlready, keptWarnings, place } from './place.ts';
 import type { Placement } from './place.ts';
+import { filesOfPostinst } from './scripts.ts';
 import { conflict, replaces, sharesFiles } from './transaction.ts';
 import type { PackageFacts, Transaction, Unit } from './transaction.ts';
 
@@ -41,6 +42,7 @@ export function unpackFiles(transaction: Transaction, unit: Unit): UnpackedFiles
     draft,
     rules: rules.attributes,
     links: new LinkHomes(unit.deb),
+    setByScript: filesOfPostinst(unit.deb.members),
     packageName: unit.name,
     kept: [],
   };
