@@ -291,6 +291,13 @@ const image = fc
         }
       : given;
   })
+  // nor is what a script puts aside a directory that somebody made there
+  .map((given) => ({
+    ...given,
+    deeds: [...given.alpha, ...given.beta].some(({ script }) => script?.includes('_conffile'))
+      ? given.deeds.filter((action) => action.do !== 'directory' || !CONFFILES.includes(action.path))
+      : given.deeds,
+  }))
   // dpkg links to whatever lies where it did not unpack a file, or fails; here the link gets the content
   .map((given) => ([...given.alpha, ...given.beta].some(hasHardLink) ? withoutGaps(given) : given));
 

@@ -62,11 +62,10 @@ function dropConffile(
   const { draft, packages, conffileOutcomes, warnings } = transaction;
   const node = draft.follow(command.path);
   const existing = draft.lookup(command.path);
-  if (!node || existing?.type !== 'file' || !owns(transaction, unit, command)) return;
-  if (!draft.readable(command.path)) {
-    warnings.push(
-      `${command.path} was to be removed as an obsolete conffile, but its content was not kept; it stays`,
-    );
+  if (!node || !existing || !owns(transaction, unit, command)) return;
+  if (node.type !== 'file' || !draft.readable(command.path)) {
+    const why = node.type === 'file' ? 'its content was not kept' : `it is a ${node.type}`;
+    warnings.push(`${command.path} was to be removed as an obsolete conffile, but ${why}; it stays`);
     return;
   }
   const recorded = [...packages.values()]
@@ -150,7 +149,8 @@ function replaceDirectory({ draft, epoch }: Transaction, { path, target }: LinkC
 /** Everything in the tree is of this run, so its content is there. */
 function moveTree(draft: Draft, from: string, to: string): void {
   const root = draft.lookup(from) as RootNode;
-  const nodes = [...draft.walk(from)];
+  // walk() would follow a symlink
+  const nodes = root.type === 'directory' ? [...draft.walk(from)] : [root];
   for (const node of nodes) {
     const { type, mode, uid, gid, mtime, link, xattrs, devMajor, devMinor } = node;
     const path = spelled(to, root, node);
