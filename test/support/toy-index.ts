@@ -124,7 +124,7 @@ export function listed(
 }
 
 /** As BuildKit writes them: https://github.com/moby/buildkit/blob/master/docs/attestations/attestation-storage.md */
-async function attestation(store: ImageStore, subject: Document): Promise<JsonObject> {
+export async function attestation(store: ImageStore, subject: Document): Promise<JsonObject> {
   const statement = Buffer.from(
     JSON.stringify({ _type: 'https://in-toto.io/Statement/v0.1', about: subject.descriptor.digest }),
   );
