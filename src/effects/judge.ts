@@ -1,5 +1,5 @@
 // What becomes of one maintainer script: it is followed in a draft on top of the draft. If all it does is understood,
-// the changes are kept; else only the accounts it makes are, and the commands that were not run are told.
+// the changes are kept; else only its accounts and alternatives are, and the commands that were not run are told.
 import { createDraft } from '../rootfs/draft.ts';
 import type { Draft } from '../rootfs/draft.ts';
 import { hexDigest } from '../base/hash.ts';
@@ -33,7 +33,7 @@ const SHELL = /^(?:\/usr)?\/bin\/(?:sh|dash|bash|ash|busybox sh)(?:\s+-[a-z]+)*$
  * effects does the rest, and anything else is told.
  */
 const MAKES: Readonly<Record<EffectContext['family'], MachineOptions['makes']>> = {
-  dpkg: ['files', 'accounts'],
+  dpkg: ['files', 'accounts', 'alternatives'],
   apk: ['files', 'accounts'],
   rpm: ['accounts'],
 };
@@ -73,11 +73,12 @@ export function judgeScript(
       activated,
     };
   }
-  if (traces.done.some(({ kind }) => kind === 'accounts')) {
-    const accounts = follow(script, context, effects, ['accounts']);
-    if (accounts) commit(accounts.draft, context.draft);
+  if (traces.done.some(({ kind }) => kind !== 'files')) {
+    // each of these is whole in itself
+    const part = follow(script, context, effects, ['accounts', 'alternatives']);
+    if (part) commit(part.draft, context.draft);
     return {
-      verdict: verdict('not-run', described(script, accounts?.traces.open ?? traces.open)),
+      verdict: verdict('not-run', described(script, part?.traces.open ?? traces.open)),
       activated,
     };
   }
@@ -143,9 +144,11 @@ function commit(from: Draft, to: Draft): void {
 }
 
 function doneBy({ done }: Traces): readonly string[] {
-  const accounts = done.some(({ kind }) => kind === 'accounts');
+  const kinds = (['accounts', 'alternatives'] as const).filter((name) =>
+    done.some(({ kind }) => kind === name),
+  );
   const files = done.filter(({ kind }) => kind === 'files').map(({ words }) => words);
-  return [...(accounts ? ['accounts'] : []), ...(files.length > 0 ? [`shell: ${shortened(files)}`] : [])];
+  return [...kinds, ...(files.length > 0 ? [`shell: ${shortened(files)}`] : [])];
 }
 
 function harmlessness({ harmless }: Traces): string {

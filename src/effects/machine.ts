@@ -110,7 +110,7 @@ export class Machine implements Host {
       change !== 'unknown' &&
       certain &&
       makes.includes(change.kind) &&
-      (scene.phase === 'after' || change.kind === 'accounts')
+      (scene.phase === 'after' || change.kind !== 'files')
     ) {
       change.apply();
       this.traces.done.push({ kind: change.kind, words });

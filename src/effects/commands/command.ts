@@ -41,7 +41,7 @@ export interface Outcome {
 }
 
 export interface Change {
-  readonly kind: 'files' | 'accounts';
+  readonly kind: 'files' | 'accounts' | 'alternatives';
   readonly apply: () => void;
 }
 
