@@ -1,4 +1,4 @@
-// An upgrade: removals, then packages in apk's order, then directories, then the three files of the database.
+// An upgrade: packages come and go in apk's order, then directories, then the three files of the database.
 import { gzipSync } from 'node:zlib';
 import { compareBytes } from '../../base/bytes.ts';
 import type { Draft } from '../../rootfs/draft.ts';
@@ -53,18 +53,20 @@ export function installPackages(database: StoredDatabase, input: InstallInput): 
   for (const script of database.scripts.scripts) push(scripts, normalChecksum(script.checksum), script);
   const triggers = new Map(database.triggers.map((line) => [normalChecksum(line.checksum), line]));
   const departed: Installation['scripts'][number][] = [];
-  for (const { name } of input.removals) {
-    const record = ledger.get(name);
-    if (!record) continue;
+  const leaving = new Set(input.removals.map(({ name }) => name));
+  const leave = (name: string): void => {
+    const record = leaving.delete(name) ? ledger.get(name) : undefined;
+    if (!record) return;
     for (const script of scripts.get(checksumOf(record)) ?? [])
       if (script.kind.endsWith('-deinstall'))
         departed.push({ package: name, script: toPackageScript(script) });
     removePackage(transaction, record);
-  }
+  };
   const incoming = [...input.packages].sort(
     (a, b) => orderOf(a) - orderOf(b) || compareBytes(a.planned.name, b.planned.name),
   );
   for (const { planned, content } of incoming) {
+    for (const name of (planned.extra?.['leaving'] ?? '').split(' ')) leave(name);
     const { info, entries, size, scripts: own } = content as ApkContent;
     const checksum = `Q1${Buffer.from(controlOf(planned), 'hex').toString('base64')}`;
     const record = newRecord(info, {
@@ -89,6 +91,7 @@ export function installPackages(database: StoredDatabase, input: InstallInput): 
     const patterns = isEmptyPackage(info) ? [] : triggerPatterns(info);
     if (patterns.length > 0) triggers.set(checksum, { checksum, patterns });
   }
+  for (const name of [...leaving]) leave(name);
   applyDirectoryOwners(transaction);
   const records = [...ledger.records()];
   const remaining = new Set(records.map(checksumOf));

@@ -241,7 +241,7 @@ function plannedPackages(
   offers: Offers,
   wanted: ResolveRequest['wanted'],
 ): readonly PlannedPackage[] {
-  const { solution, incoming } = upgrade;
+  const { solution, incoming, leavingBefore } = upgrade;
   const installed = new Map(offers.installed.map((item) => [item.name, item]));
   const cves = new Map(wanted === 'all' ? [] : wanted.map((item) => [item.name, item.cves]));
   const reasons = reasonsOf(upgrade, {
@@ -254,6 +254,7 @@ function plannedPackages(
       throw new OnlayError('INTERNAL', `${label(candidate)} was chosen, but is in no repository`);
     const from = installed.get(candidate.name)?.version;
     const tag = solution.tagOf(candidate);
+    const leaving = leavingBefore.get(candidate)?.map(({ name }) => name) ?? [];
     return {
       name: candidate.name,
       arch: entry.arch,
@@ -267,7 +268,11 @@ function plannedPackages(
       digests: [{ algorithm: 'sha1', over: 'apk-control', value: checksumHex(candidate.checksum) }],
       ...(reasons.get(candidate) ?? { reason: 'dependency' }),
       cves: cves.get(candidate.name) ?? [],
-      extra: { order: String(order), ...(tag === '' ? {} : { tag }) },
+      extra: {
+        order: String(order),
+        ...(tag === '' ? {} : { tag }),
+        ...(leaving.length > 0 ? { leaving: leaving.join(' ') } : {}),
+      },
     };
   });
 }

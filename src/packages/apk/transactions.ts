@@ -1,6 +1,7 @@
 // What an upgrade does: a solution and the order of its changes. An upgrade of everything begins with apk-tools, if that
 // is newer, as a transaction of its own, because apk first replaces itself and then starts anew.
 import { orderChanges } from './change-order.ts';
+import type { Changes } from './change-order.ts';
 import type { Dependency } from './dependencies.ts';
 import { solve } from './solve.ts';
 import type { Solution } from './solve.ts';
@@ -16,11 +17,8 @@ export interface UpgradeRequest {
   readonly upgrade: 'all' | ReadonlySet<string>;
 }
 
-export interface Upgrade {
+export interface Upgrade extends Changes {
   readonly solution: Solution;
-  /** In apk's order. */
-  readonly incoming: readonly Candidate[];
-  readonly outgoing: readonly Candidate[];
 }
 
 export function planUpgrade(request: UpgradeRequest): Upgrade {
@@ -36,11 +34,12 @@ export function planUpgrade(request: UpgradeRequest): Upgrade {
     solution: second.solution,
     incoming: incoming.filter((candidate) => !request.installed.includes(candidate)),
     outgoing: request.installed.filter((candidate) => leaving.has(candidate) && !names.has(candidate.name)),
+    leavingBefore: new Map([...first.leavingBefore, ...second.leavingBefore]),
   };
 }
 
 /** What is installed after an upgrade: new packages come last. */
-function afterwards(installed: readonly Candidate[], { incoming, outgoing }: Upgrade): Candidate[] {
+function afterwards(installed: readonly Candidate[], { incoming, outgoing }: Changes): Candidate[] {
   const gone = new Set([...incoming, ...outgoing].map(({ name }) => name));
   return [...installed.filter(({ name }) => !gone.has(name)), ...incoming];
 }
@@ -64,6 +63,7 @@ function upgradeApkItself(request: UpgradeRequest): Upgrade | undefined {
 function attempt(request: UpgradeRequest, keepInstalled = false): Upgrade {
   const { installed } = request;
   const solution = solve({ ...request, installed: new Set(installed), keepInstalled });
-  if (solution.errors.length > 0) return { solution, incoming: [], outgoing: [] };
-  return { solution, ...orderChanges({ ...request, chosen: solution.chosen }) };
+  if (solution.errors.length > 0) return { solution, incoming: [], outgoing: [], leavingBefore: new Map() };
+  const { incoming, outgoing, leavingBefore } = orderChanges({ ...request, chosen: solution.chosen });
+  return { solution, incoming, outgoing, leavingBefore };
 }
