@@ -6,11 +6,12 @@ import { FileFlag } from '../../src/packages/rpm/tags.ts';
 
 const DIRECTORY = 0o040000;
 const REGULAR = 0o100000;
-const { config, doc, missingOk, noReplace, ghost } = FileFlag;
+const { config, doc, license, missingOk, noReplace, ghost } = FileFlag;
 
 export interface Edit {
   readonly path: string;
-  readonly how: 'append' | 'delete' | 'replace' | 'link' | 'chmod' | 'create';
+  readonly how:
+    'append' | 'delete' | 'replace' | 'link' | 'chmod' | 'create' | 'into-directory' | 'move-directory';
 }
 
 export interface UpgradeCase {
@@ -45,6 +46,9 @@ const DIRECTORIES = [
   { path: '/usr/lib64/x', prefix: 'u' },
   { path: '/opt/d', prefix: '' },
   { path: '/var/y', prefix: '' },
+  // below what may itself be a file, a symlink or a directory of a package
+  { path: '/opt/d/a', prefix: '' },
+  { path: '/opt/d/pab', prefix: '' },
 ];
 const FLAGS = [
   0,
@@ -59,6 +63,28 @@ const FLAGS = [
   ghost | config,
   doc,
   ghost | config | noReplace,
+  config | noReplace | missingOk,
+  license,
+  license | doc,
+];
+
+const LANGUAGES = ['de', 'en', 'fr'];
+const EDITS: readonly Edit['how'][] = [
+  'append',
+  'append',
+  'append',
+  'delete',
+  'replace',
+  'link',
+  'chmod',
+  'into-directory',
+  'move-directory',
+];
+const CAPS = [
+  'cap_net_raw=ep',
+  'cap_setuid=eip cap_net_raw+ei',
+  'cap_net_bind_service,cap_sys_nice+ep',
+  '=ep',
 ];
 
 type Draft = { -readonly [K in keyof CraftedFile]: CraftedFile[K] };
@@ -67,7 +93,8 @@ export function randomUpgrade(seed: number): UpgradeCase {
   const random = new Choices(seed);
   const before: CraftedPackage[] = [];
   const after: CraftedPackage[] = [];
-  for (const name of ['pa', 'pb', 'pc'].slice(0, 1 + random.below(3))) {
+  const names = ['pa', 'pb', 'pc'].slice(0, 1 + random.below(3));
+  for (const name of names) {
     const paths = new Set<string>();
     for (let i = 2 + random.below(8); i > 0; i--) {
       const { path, prefix } = random.pick(DIRECTORIES);
@@ -76,6 +103,10 @@ export function randomUpgrade(seed: number): UpgradeCase {
     // documentation that is there in any case tells whether documentation is wanted
     const one: Draft[] = [{ path: `/etc/${name}.doc`, flags: doc, content: 'd', mtime: 1 }];
     const two: Draft[] = [{ path: `/etc/${name}.doc`, flags: doc, content: 'd2', mtime: 2 }];
+    for (const lang of LANGUAGES) {
+      one.push({ path: `/etc/${name}.${lang}`, lang, content: 'l', mtime: 1 });
+      two.push({ path: `/etc/${name}.${lang}`, lang, content: 'l2', mtime: 2 });
+    }
     for (const path of [...paths].sort()) {
       const old = randomFile(random, path, 1);
       const inOld = random.chance(0.85);
@@ -85,18 +116,72 @@ export function randomUpgrade(seed: number): UpgradeCase {
     }
     straightenLinks(one);
     straightenLinks(two);
-    before.push({ name, version: '1', files: one });
-    if (random.chance(0.9)) after.push({ name, version: '2', files: two });
+    const isReplaced = random.chance(0.9);
+    const archs = random.chance(0.2) ? ['i686', 'x86_64'] : ['noarch'];
+    for (const arch of archs) {
+      before.push({ name, version: '1', arch, files: colored(one, arch, [...one, ...two]) });
+      if (isReplaced) after.push({ name, version: '2', arch, files: colored(two, arch, [...one, ...two]) });
+    }
   }
+  // a package that was not there: for itself, or in place of another one
+  if (random.chance(0.3)) {
+    const files = ['/etc/x/a', '/etc/x/n', '/usr/x/pab', '/opt/d/n', '/usr/lib64/x/ua', '/lib64/x/lpaa']
+      .filter(() => random.chance(0.4))
+      .map((path) => randomFile(random, path, 1));
+    straightenLinks(files);
+    const gone = names.filter((name) => !after.some((one) => one.name === name));
+    after.push({ name: 'pn', version: '1', files, ...(gone.length > 0 ? { obsoletes: gone } : {}) });
+  }
+  straightenTrees(before, []);
+  straightenTrees(after, before);
   const edits: Edit[] = [];
   for (const { files } of before)
-    for (const { path } of files ?? [])
-      if (random.chance(0.3))
-        edits.push({ path, how: random.pick(['append', 'append', 'delete', 'replace', 'link', 'chmod']) });
+    for (const { path } of files ?? []) if (random.chance(0.3)) edits.push({ path, how: random.pick(EDITS) });
   if (random.chance(0.3)) edits.push({ path: `${random.pick(DIRECTORIES).path}/user`, how: 'create' });
   for (const { files } of after)
     for (const { path } of files ?? []) if (random.chance(0.08)) edits.push({ path, how: 'create' });
-  return { before, after, edits, options: random.chance(0.2) ? ['--excludedocs'] : [] };
+  return {
+    before,
+    after,
+    edits,
+    options: [
+      ...(random.chance(0.2) ? ['--excludedocs'] : []),
+      ...(random.chance(0.2) ? ['--define', `_install_langs ${random.pick(['de', 'en:fr', 'fr_FR'])}`] : []),
+    ],
+  };
+}
+
+/** The files of one of several architectures: some say of what kind they are and differ, the others are shared. */
+function colored(files: readonly Draft[], arch: string, ever: readonly Draft[]): readonly Draft[] {
+  if (arch === 'noarch') return files.map((file) => ({ ...file }));
+  // what is or was %config is no program: there it would count which architecture rpm takes first
+  const plain = (path: string): boolean =>
+    ever.every((file) => file.path !== path || (file.flags ?? 0) === 0);
+  const color = arch === 'i686' ? 1 : 2;
+  return files.map((file, index) =>
+    file.content === undefined || file.inode !== undefined || index % 3 !== 0 || !plain(file.path)
+      ? { ...file }
+      : { ...file, color, content: `${file.content} ${arch}` },
+  );
+}
+
+/**
+ * Nothing lies below what is no directory in some package of the same time, or was none in another package before: rpm
+ * may install the one first that has files in the new directory, and fails.
+ */
+function straightenTrees(packages: CraftedPackage[], earlier: readonly CraftedPackage[]): void {
+  const isDirectory = (file: CraftedFile): boolean => ((file.mode ?? 0) & 0o170000) === DIRECTORY;
+  const leavesOf = ({ files = [] }: CraftedPackage): readonly string[] =>
+    files.filter((file) => !isDirectory(file)).map(({ path }) => path);
+  const leaves = new Set(packages.flatMap(leavesOf));
+  packages.forEach((one, index) => {
+    const others = new Set(earlier.filter(({ name }) => name !== one.name).flatMap(leavesOf));
+    const files = (one.files ?? []).filter(({ path }) => {
+      const parent = path.slice(0, path.lastIndexOf('/'));
+      return !leaves.has(parent) && !others.has(parent);
+    });
+    packages[index] = { ...one, files: files.sort((a, b) => (a.path < b.path ? -1 : 1)) };
+  });
 }
 
 function randomFile(random: Choices, path: string, version: number): Draft {
@@ -106,15 +191,15 @@ function randomFile(random: Choices, path: string, version: number): Draft {
     mtime: 1_700_000_000 + version * 1000 + random.below(3),
   };
   const kind = random.next();
-  if (kind < 0.12) return { ...file, link: random.pick(['t1', 't2', '../x/a', '/nowhere']) };
+  if (kind < 0.12) return { ...file, link: random.pick(['t1', 't2', '../x/a', '/nowhere', 'b', 'a']) };
   if (kind < 0.2) return { ...file, flags: 0, mode: DIRECTORY | random.pick([0o755, 0o700, 0o2755]) };
   file.mode = REGULAR | random.pick([0o644, 0o600, 0o755, 0o4755, 0o640]);
   file.content = `${path}${random.chance(0.5) ? version : ''}`;
   file.user = random.pick(['root', 'root', 'bin', 'nobodyx']);
   file.group = random.pick(['root', 'root', 'bin', 'nogroupx']);
   if (random.chance(0.1)) file.inode = 7;
-  if (random.chance(0.05)) file.caps = 'cap_net_raw=ep';
-  if (random.chance(0.1)) file.lang = random.pick(['de', 'fr', 'en']);
+  if (random.chance(0.05)) file.caps = random.pick(CAPS);
+  if (random.chance(0.1)) file.lang = random.pick(['de', 'fr', 'en', 'fr|en']);
   return file;
 }
 

@@ -84,7 +84,9 @@ export async function upgradeDirectory(
   const unpacked = [];
   for (const one of packages) {
     const bytes = craftRpm(one);
-    const from = database.packages.find(({ name }) => name === one.name)?.version;
+    const from = database.packages.find(
+      ({ name, arch }) => name === one.name && arch === (one.arch ?? 'noarch'),
+    )?.version;
     unpacked.push(
       await database.unpack(await database.verify(plannedFor(one, bytes, from), bytes, UNSIGNED)),
     );
@@ -93,7 +95,9 @@ export async function upgradeDirectory(
   const installation = await database.install({
     draft,
     packages: unpacked,
-    removals: [],
+    removals: database.packages
+      .filter(({ name }) => packages.some(({ obsoletes }) => obsoletes?.includes(name)))
+      .map(({ name, arch, version }) => ({ name, arch, version, reason: 'obsoleted' })),
     epoch: 1_700_009_999,
     log: silentLog,
   });

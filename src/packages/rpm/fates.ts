@@ -102,9 +102,9 @@ export function decideFates(
   for (const owner of present)
     for (const other of owner.files) {
       // what was not installed of a package is not there to be compared or kept
-      if (other.state !== FileState.normal) continue;
+      if (other.state === FileState.notInstalled) continue;
       const where = locate(other);
-      if (!owner.removed) kept.add(where);
+      if (!owner.removed && other.state === FileState.normal) kept.add(where);
       for (const record of records.get(where) ?? []) {
         if (left(record)) continue;
         if (differs(other, record.file)) {
@@ -118,25 +118,27 @@ export function decideFates(
       }
     }
 
-  // against each other, in the order of the transaction
+  // against each other, in the order of the transaction; all but policy is decided of what comes earlier
   for (const [where, list] of records)
     list.forEach((record, position) => {
-      if (left(record)) return;
-      const earlier = list.slice(0, position).findLast((other) => !left(other));
+      if (action(record) === 'skip') return;
+      const earlier = list[position - 1];
       if (!earlier) {
         if (action(record) === undefined) setAction(record, firstFate(root, where, record.file));
         return;
       }
       if (differs(earlier.file, record.file)) {
-        // one that is left as it is on disk does not conflict
-        if (action(record) === 'skip' || action(earlier) === 'skip') return;
         if (!colorsDiffer(earlier.file, record.file)) conflict(record, added[earlier.owner]?.label ?? '');
         else if ((record.file.color & PREFERRED_COLOR) !== 0) {
           leaveColor(earlier);
           setAction(record, 'create');
         } else leaveColor(record);
-      } else if (!isGhost(earlier.file)) setAction(record, 'skip');
-      else setAction(record, action(record) ?? firstFate(root, where, record.file));
+      } else if (left(earlier)) leaveColor(record);
+      else if (action(earlier) !== 'skip' && !isGhost(earlier.file)) setAction(record, 'skip');
+      if (action(record) === 'skip') return;
+      if (isModifiedConfig(root, where, record.file))
+        setAction(record, (record.file.flags & FileFlag.noReplace) !== 0 ? 'beside' : 'skip');
+      else if (action(record) === undefined) setAction(record, isGhost(record.file) ? 'skip' : 'create');
     });
 
   return {

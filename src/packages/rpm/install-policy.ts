@@ -4,7 +4,7 @@
 import { byteString } from '../../base/bytes.ts';
 import type { RootView } from '../../rootfs/root-view.ts';
 import { isDoc, isGhost, type PackageFile } from './files.ts';
-import { FileState } from './tags.ts';
+import { FileFlag, FileState } from './tags.ts';
 
 export interface InstallPolicy {
   /** State 2 for what is left out, 0 for what is installed; directories that become empty are left out too. */
@@ -12,6 +12,8 @@ export interface InstallPolicy {
 }
 
 interface Evidence {
+  /** What is never unpacked is marked as left out too: rpm does so since 4.17. */
+  readonly ghosts: boolean;
   readonly docs: boolean | undefined;
   /** Empty unless some language was kept: with none at all it cannot be told which ones are wanted. */
   readonly langs: ReadonlyMap<string, boolean>;
@@ -45,7 +47,8 @@ export function installPolicy(
       for (const file of files) {
         if (transactionColor !== 0 && file.color !== 0 && (file.color & transactionColor) === 0)
           states[file.index] = FileState.wrongColor;
-        else if (isGhost(file)) continue;
+        // licences come in any case
+        else if ((isGhost(file) && !general.ghosts) || isLicense(file)) continue;
         else if ((file.langs.length > 0 && !file.langs.some(lang)) || (!docs && isDoc(file)))
           states[file.index] = FileState.notInstalled;
       }
@@ -62,7 +65,7 @@ function evidenceOf(files: readonly PackageFile[]): Evidence {
   const kept = new Set<string>();
   const dropped = new Set<string>();
   for (const file of files) {
-    if (isGhost(file) || file.type === 'directory') continue;
+    if (isGhost(file) || file.type === 'directory' || isLicense(file)) continue;
     const left = file.state === FileState.notInstalled;
     if (isDoc(file) && file.langs.length === 0) {
       if (left) withoutDocs++;
@@ -73,8 +76,19 @@ function evidenceOf(files: readonly PackageFile[]): Evidence {
   const langs = new Map<string, boolean>();
   for (const lang of kept) langs.set(lang, true);
   if (kept.size > 0) for (const lang of dropped) langs.set(lang, false);
-  return { docs: withDocs + withoutDocs === 0 ? undefined : withDocs > 0, langs };
+  const isUnwanted = (file: PackageFile): boolean =>
+    (withoutDocs > 0 && withDocs === 0 && isDoc(file)) ||
+    (dropped.size > 0 && file.langs.length > 0 && !file.langs.some((lang) => kept.has(lang)));
+  return {
+    docs: withDocs + withoutDocs === 0 ? undefined : withDocs > 0,
+    langs,
+    ghosts: !files.some(
+      (file) => isGhost(file) && file.state === FileState.normal && !isLicense(file) && isUnwanted(file),
+    ),
+  };
 }
+
+const isLicense = (file: PackageFile): boolean => (file.flags & FileFlag.license) !== 0;
 
 function configured({ langs }: Configuration, name: string): boolean | undefined {
   // as rpm compares: the language of the file is a prefix of a configured one

@@ -4,7 +4,7 @@ import { OnlayError } from '../../errors.ts';
 import { byteString, compareBytes, displayText } from '../../base/bytes.ts';
 import type { Draft } from '../../rootfs/draft.ts';
 import type { NewNode } from '../../rootfs/change-set.ts';
-import { rootPath, type RootPath } from '../../rootfs/path.ts';
+import { joinPath, rootPath, type RootPath } from '../../rootfs/path.ts';
 import type { ConfigFileOutcome } from '../family.ts';
 import { readAccounts, type Accounts } from './accounts.ts';
 import { CAPABILITY_XATTR, capabilityXattr } from './capabilities.ts';
@@ -125,11 +125,22 @@ class FileInstallation {
   #possible(action: InstallAction, where: RootPath): InstallAction {
     if (action !== 'save' && action !== 'backup') return action;
     const node = this.#draft.lookup(where);
-    if (node?.type !== 'file' || this.#draft.readable(where)) return action;
+    if (!node || [...this.#tree(where)].every((path) => this.#isAtHand(path))) return action;
     this.#warnings.add(
       `${where} was changed in the image; it is kept and the new version is ${where}.rpmnew, where rpm would have renamed it`,
     );
     return 'beside';
+  }
+
+  /** A path and, if it is a directory, everything below it. */
+  *#tree(path: RootPath): Iterable<RootPath> {
+    yield path;
+    if (this.#draft.lookup(path)?.type !== 'directory') return;
+    for (const name of this.#draft.list(path)) yield* this.#tree(joinPath(path, name));
+  }
+
+  #isAtHand(path: RootPath): boolean {
+    return this.#draft.lookup(path)?.type !== 'file' || this.#draft.readable(path);
   }
 
   #putDirectory(file: PackageFile, where: RootPath, accounts: Accounts): void {
@@ -152,7 +163,8 @@ class FileInstallation {
       first,
     }: { action: InstallAction; where: RootPath; accounts: Accounts; first: Map<string, string> },
   ): void {
-    if (this.#draft.lookup(where)?.type === 'directory')
+    const replaced = action === 'create' || action === 'touch';
+    if (replaced && this.#draft.lookup(where)?.type === 'directory')
       throw new OnlayError(
         'CONFLICT',
         `File ${displayText(file.path)} of ${displayText(incoming.label)} cannot be written: the image has a directory there`,
@@ -172,12 +184,16 @@ class FileInstallation {
     if (action !== 'touch') first.set(file.inode, target);
   }
 
-  /** Renames what is there. */
+  /** Renames what is there, a directory with everything in it. */
   #keepOld(where: RootPath, action: 'save' | 'backup'): void {
-    const node = this.#draft.lookup(where);
-    if (!node) return;
     const beside = `${where}${action === 'save' ? '.rpmsave' : '.rpmorig'}`;
-    this.#draft.put(beside, copyOf(node, node.type === 'file' ? this.#draft.read(where) : undefined));
+    for (const path of this.#tree(where)) {
+      const node = this.#draft.lookup(path);
+      if (!node) continue;
+      const content = node.type === 'file' ? this.#draft.read(path) : undefined;
+      this.#draft.put(`${beside}${path.slice(where.length)}`, copyOf(node, content));
+    }
+    this.#draft.remove(where);
   }
 
   #content(incoming: IncomingPackage, file: PackageFile): Uint8Array | undefined {

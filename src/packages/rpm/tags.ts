@@ -142,6 +142,7 @@ export const FileFlag = {
   missingOk: 8,
   noReplace: 16,
   ghost: 64,
+  license: 128,
 } as const;
 
 /** FILESTATES of an installed package; -1 (255) is "missing". */
