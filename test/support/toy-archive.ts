@@ -3,7 +3,7 @@ import { createCleartextMessage, generateKey, readPrivateKey, sign } from 'openp
 import { gzipSync } from 'node:zlib';
 import { sha256 } from './layers.ts';
 import { ARCH, controlText, makeDeb } from './toy-package.ts';
-import type { ToyPackage } from './toy-package.ts';
+import type { DebCompression, ToyPackage } from './toy-package.ts';
 
 export interface ToyKey {
   /** ASCII armor. */
@@ -31,18 +31,20 @@ export interface ArchiveOptions {
   readonly validUntil?: Date;
   /** Debian's names; default: amd64 only. */
   readonly architectures?: readonly string[];
+  readonly suite?: string;
+  readonly compression?: DebCompression;
 }
 
 export const SUITE = 'bookworm';
 
 export async function makeArchive(
   packages: readonly ToyPackage[],
-  { key, date, validUntil, architectures = [ARCH] }: ArchiveOptions,
+  { key, date, validUntil, architectures = [ARCH], suite = SUITE, compression }: ArchiveOptions,
 ): Promise<Archive> {
   const archive: Archive = new Map();
   const indexes: [string, Uint8Array][] = [];
   for (const arch of architectures) {
-    const index = addPackages(archive, packages, arch);
+    const index = addPackages(archive, packages, { arch, compression });
     indexes.push(
       [`main/binary-${arch}/Packages`, index],
       [`main/binary-${arch}/Packages.gz`, gzipSync(index)],
@@ -50,8 +52,8 @@ export async function makeArchive(
   }
   const release = [
     'Origin: Toys',
-    `Suite: ${SUITE}`,
-    `Codename: ${SUITE}`,
+    `Suite: ${suite}`,
+    `Codename: ${suite.split('-')[0]}`,
     `Date: ${(date ?? new Date(Date.now() - 3_600_000)).toUTCString().replace('GMT', 'UTC')}`,
     ...(validUntil ? [`Valid-Until: ${validUntil.toUTCString().replace('GMT', 'UTC')}`] : []),
     `Architectures: ${architectures.join(' ')}`,
@@ -60,19 +62,24 @@ export async function makeArchive(
     ...indexes.map(([path, content]) => ` ${sha256(content)} ${content.length} ${path}`),
     '',
   ].join('\n');
-  for (const [path, content] of indexes) archive.set(`dists/${SUITE}/${path}`, content);
-  archive.set(`dists/${SUITE}/InRelease`, Buffer.from(await clearSign(release, key)));
+  for (const [path, content] of indexes) archive.set(`dists/${suite}/${path}`, content);
+  archive.set(`dists/${suite}/InRelease`, Buffer.from(await clearSign(release, key)));
   return archive;
 }
 
 /** Puts packages into the pool; answers their index. */
-function addPackages(archive: Archive, packages: readonly ToyPackage[], arch: string): Uint8Array {
+function addPackages(
+  archive: Archive,
+  packages: readonly ToyPackage[],
+  { arch, compression }: { readonly arch: string; readonly compression: DebCompression | undefined },
+): Uint8Array {
   const stanzas = packages.map((item) => {
-    const deb = makeDeb(item, arch);
+    const deb = makeDeb(item, arch, compression);
     const path = `pool/main/${item.name}_${item.version.replace(':', '%3a')}_${arch}.deb`;
     archive.set(path, deb);
     const control = controlText(item, arch).trimEnd().split('\n');
-    return [...control, `Filename: ${path}`, `Size: ${deb.length}`, `SHA256: ${sha256(deb)}`].join('\n');
+    const fields = [...control, ...(item.indexFields ?? [])];
+    return [...fields, `Filename: ${path}`, `Size: ${deb.length}`, `SHA256: ${sha256(deb)}`].join('\n');
   });
   return Buffer.from(`${stanzas.join('\n\n')}\n`);
 }

@@ -11,7 +11,7 @@ import { dir, symlink, tarOf } from './layers.ts';
 import type { Entry } from './layers.ts';
 import { SUITE } from './toy-archive.ts';
 import type { ToyKey } from './toy-archive.ts';
-import { ARCH, controlText, md5, md5sums, tree } from './toy-package.ts';
+import { ARCH, controlText, md5, md5sums, tree, zstdFrame } from './toy-package.ts';
 import type { ToyPackage } from './toy-package.ts';
 
 /** Debian's names of OCI architectures. */
@@ -106,19 +106,6 @@ function mediaTypeOf(family: MediaFamily, compression: LayerCompression): string
   // Docker's family has no zstd layers, but some builders write them
   if (compression !== 'zstd') return layerMediaType(family, compression);
   return family === 'oci' ? layerMediaType('oci', 'zstd') : `${DOCKER_LAYER}.zstd`;
-}
-
-/** A zstd frame of raw blocks (RFC 8878), so that no encoder is needed. */
-function zstdFrame(content: Uint8Array): Uint8Array {
-  const parts: Uint8Array[] = [Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0x00, 0x58])];
-  const step = 100_000;
-  for (let at = 0; at < content.length; at += step) {
-    const block = content.subarray(at, at + step);
-    const header = Buffer.alloc(3);
-    header.writeUIntLE((block.length << 3) | (at + step >= content.length ? 1 : 0), 0, 3);
-    parts.push(header, block);
-  }
-  return Buffer.concat(parts);
 }
 
 export async function putToyImage(

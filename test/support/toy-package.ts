@@ -14,12 +14,20 @@ export interface ToyPackage {
   readonly files: Readonly<Record<string, string>>;
   readonly conffiles?: readonly string[];
   readonly postinst?: string;
+  /** Further lines of its stanza in an index. */
+  readonly indexFields?: readonly string[];
 }
+
+export type DebCompression = 'gzip' | 'zstd';
 
 export const ARCH = 'amd64';
 
-/** A .deb with uncompressed members' gzip form, as dpkg-deb -Zgzip writes it. */
-export function makeDeb(item: ToyPackage, arch: string = ARCH): Uint8Array {
+/** A .deb as dpkg-deb -Zgzip, or -Zzstd as on Ubuntu, writes it. */
+export function makeDeb(
+  item: ToyPackage,
+  arch: string = ARCH,
+  compression: DebCompression = 'gzip',
+): Uint8Array {
   const control = tarOf([
     dir('./'),
     file('./control', controlText(item, arch)),
@@ -31,11 +39,25 @@ export function makeDeb(item: ToyPackage, arch: string = ARCH): Uint8Array {
     dir('./'),
     ...tree(item.files).map((entry) => ({ ...entry, path: `./${entry.path}` })),
   ]);
+  const [extension, compress] = compression === 'gzip' ? ['gz', gzipSync] : ['zst', zstdFrame];
   return ar([
     ['debian-binary', Buffer.from('2.0\n')],
-    ['control.tar.gz', gzipSync(control)],
-    ['data.tar.gz', gzipSync(data)],
+    [`control.tar.${extension}`, compress(control)],
+    [`data.tar.${extension}`, compress(data)],
   ]);
+}
+
+/** A zstd frame of raw blocks (RFC 8878), so that no encoder is needed. */
+export function zstdFrame(content: Uint8Array): Uint8Array {
+  const parts: Uint8Array[] = [Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0x00, 0x58])];
+  const step = 100_000;
+  for (let at = 0; at < content.length; at += step) {
+    const block = content.subarray(at, at + step);
+    const header = Buffer.alloc(3);
+    header.writeUIntLE((block.length << 3) | (at + step >= content.length ? 1 : 0), 0, 3);
+    parts.push(header, block);
+  }
+  return Buffer.concat(parts);
 }
 
 export function controlText(item: ToyPackage, arch: string): string {

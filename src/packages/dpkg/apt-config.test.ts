@@ -5,7 +5,9 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseAptConfig } from './apt-config.ts';
+import { mergeLayers } from '../../rootfs/view.ts';
+import { file, layer } from '../../../test/support/layers.ts';
+import { parseAptConfig, partsOf } from './apt-config.ts';
 
 const TEXT = `// comment "x";
 # another
@@ -55,4 +57,13 @@ test('parseAptConfig() agrees with apt-config', (t) => {
   );
   assert.ok(rows.length >= 6);
   for (const [, name = '', value = ''] of rows) assert.equal(config.get(name) ?? '', value, name);
+});
+
+test('partsOf() takes the names that apt takes: with the extension, or with no dot at all', async () => {
+  const names = ['a.b.conf', 'x:y', 'noext', '.h.conf', 'n~', 'c.conf.d', 'd.CONF', 'e+f'];
+  const root = mergeLayers([await layer(...names.map((name) => file(`etc/apt/auth.conf.d/${name}`, '')))]);
+  assert.deepEqual(
+    partsOf(root, 'etc/apt/auth.conf.d', 'conf').map((path) => path.slice('etc/apt/auth.conf.d/'.length)),
+    ['a.b.conf', 'noext', 'x:y'],
+  );
 });

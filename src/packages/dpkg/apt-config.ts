@@ -12,15 +12,20 @@ export interface AptConfig {
   list(option: string): readonly string[];
 }
 
+/** Files of a directory of parts as apt takes them: with the extension or without any (90ubuntu-advantage), plain names. */
+export function partsOf(root: RootView, directory: string, extension: string): readonly string[] {
+  return root
+    .list(directory)
+    .filter((name) => /^[A-Za-z0-9_:.-]+$/.test(name) && !name.startsWith('.'))
+    .filter((name) => !name.includes('.') || name.endsWith(`.${extension}`))
+    .map((name) => `${directory}/${name}`);
+}
+
 /** Reads the configuration of an image. Files that do not parse count as far as they do, as for apt's own tools. */
 export function readAptConfig(root: RootView): AptConfig {
   const values = new Map<string, string[]>();
-  const files = root
-    .list('etc/apt/apt.conf.d')
-    // run-parts names, as apt's directory scan takes them: no extension, or .conf
-    .filter((name) => /^[A-Za-z0-9_-]+(?:\.conf)?$/.test(name))
-    .map((name) => `etc/apt/apt.conf.d/${name}`);
-  for (const path of [...files, 'etc/apt/apt.conf']) readFile(root, path, values, 0);
+  for (const path of [...partsOf(root, 'etc/apt/apt.conf.d', 'conf'), 'etc/apt/apt.conf'])
+    readFile(root, path, values, 0);
   return configOf(values);
 }
 

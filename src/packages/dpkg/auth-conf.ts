@@ -1,7 +1,6 @@
-// Credentials for repositories: etc/apt/auth.conf and auth.conf.d/*.conf of the image, apt_auth.conf(5), netrc-like.
-// They are used for requests and never written anywhere.
+// Credentials for repositories: etc/apt/auth.conf and auth.conf.d of the image, apt_auth.conf(5), netrc-like. They are used for requests and never written anywhere.
 import type { RootView } from '../../rootfs/root-view.ts';
-import { readImageText } from './apt-config.ts';
+import { partsOf, readImageText } from './apt-config.ts';
 
 export interface Login {
   readonly username: string;
@@ -14,10 +13,7 @@ export interface AuthEntry extends Login {
 }
 
 export function readAuthConf(root: RootView): readonly AuthEntry[] {
-  const files = root
-    .list('etc/apt/auth.conf.d')
-    .filter((name) => /^[A-Za-z0-9_.-]+\.conf$/.test(name))
-    .map((name) => `etc/apt/auth.conf.d/${name}`);
+  const files = partsOf(root, 'etc/apt/auth.conf.d', 'conf');
   // the single file is asked first
   return ['etc/apt/auth.conf', ...files].flatMap((path) => parseAuthConf(readImageText(root, path) ?? ''));
 }

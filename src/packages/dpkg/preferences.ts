@@ -2,7 +2,7 @@
 // the rules that choose by priority are in candidates.ts.
 import type { RootView } from '../../rootfs/root-view.ts';
 import type { AptConfig } from './apt-config.ts';
-import { readImageText } from './apt-config.ts';
+import { partsOf, readImageText } from './apt-config.ts';
 import { parseStanzas } from './control.ts';
 import type { Release } from './release.ts';
 
@@ -43,11 +43,7 @@ interface Pin {
 }
 
 export function readPins(root: RootView, config: AptConfig): Pins {
-  const files = root
-    .list('etc/apt/preferences.d')
-    .filter((name) => /^[A-Za-z0-9_-]+(?:\.pref)?$/.test(name))
-    .map((name) => `etc/apt/preferences.d/${name}`);
-  const pins = ['etc/apt/preferences', ...files].flatMap((path) =>
+  const pins = ['etc/apt/preferences', ...partsOf(root, 'etc/apt/preferences.d', 'pref')].flatMap((path) =>
     parsePins(readImageText(root, path) ?? '', path),
   );
   return pinsOf(pins, config.get('APT::Default-Release'));
