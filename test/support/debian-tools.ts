@@ -17,6 +17,8 @@ const PACKAGES: Readonly<Record<string, string>> = {
   dnf: 'dnf',
   'db5.3_verify': 'db5.3-util',
   'docker-registry': 'docker-registry',
+  dockerd: 'docker.io',
+  docker: 'docker.io',
   htpasswd: 'apache2-utils',
   gpg: 'gnupg',
   zstd: 'zstd',
