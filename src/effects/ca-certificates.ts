@@ -36,11 +36,18 @@ function update(context: EffectContext): void {
     context.packages.some(({ name, removed }) => name === 'ca-certificates' && removed === undefined) ||
     context.scripts.some((script) => standsFor(script));
   if (!concerned || !draft.readable(CONF) || draft.follow(CERTS)?.type !== 'directory') return;
+  const local = certificatesBelow(draft, LOCAL).map((name) => `${LOCAL}/${name}`);
+  // links to files elsewhere
+  const unread = local.find((path) => draft.follow(path)?.type === 'file' && !draft.readable(path));
+  if (unread !== undefined) {
+    context.warn(`update-ca-certificates was not run: the content of ${unread} was not kept`);
+    return;
+  }
   const lines = updateList(draft, context.epoch);
   const enabled = lines.filter((line) => line !== '' && !/^[#!]/.test(line));
   const certificates = [
     ...enabled.map((line) => `${SHIPPED}/${line}`).filter((path) => draft.readable(path)),
-    ...certificatesBelow(draft, LOCAL).map((name) => `${LOCAL}/${name}`),
+    ...local.filter((path) => draft.readable(path)),
   ];
   const removed = new Set(
     lines.filter((line) => line.startsWith('!')).map((line) => linkName(line.slice(1))),

@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { memoryRoot } from '../../test/support/memory-root.ts';
+import { byteString } from '../base/bytes.ts';
 import { createDraft } from '../rootfs/draft.ts';
+import type { RootView } from '../rootfs/root-view.ts';
+import { caCertificates } from './ca-certificates.ts';
 import type { EffectContext } from './effect.ts';
 import { javaArchive } from './java-archive.ts';
 import { compareLibraries, readLayout, writeCache } from './ld-so-cache.ts';
+import { pythonBytecode } from './python-bytecode.ts';
 import { certificateNames } from './x509-subject.ts';
 
 // order as `ldconfig -p` of glibc 2.36 shows it, which sorts descending
@@ -60,4 +64,60 @@ test('class data of a Java virtual machine that changed are dropped, those of an
   void javaArchive.apply({ draft } as EffectContext);
   assert.equal(draft.lookup('usr/lib/jvm/a/lib/server/classes.jsa'), undefined);
   assert.ok(draft.lookup('usr/lib/jvm/b/lib/server/classes.jsa'));
+});
+
+test('bytecode of another release of the compiler is dropped from the packages that are upgraded', () => {
+  const list = (name: string): Record<string, string> => ({
+    [`var/lib/dpkg/info/${name}.list`]: `/.\n/usr/lib/python3/${name}.py\n`,
+    [`usr/lib/python3/${name}.py`]: '',
+    [`usr/lib/python3/__pycache__/${name}.cpython-310.pyc`]: '',
+    [`usr/lib/python3/__pycache__/${name}.cpython-311.pyc`]: '',
+  });
+  const files = { ...list('libpython3.10-minimal:amd64'), ...list('python3-a'), ...list('python3-b') };
+  const dropped = (to: string): string[] => {
+    const draft = createDraft(memoryRoot(files));
+    const packages = ['python3.10-minimal', 'libpython3.10-minimal', 'python3-a'].map((name) => ({
+      name,
+      arch: 'amd64',
+      from: '3.10.4-3',
+      to,
+    }));
+    const context: Partial<EffectContext> = { family: 'dpkg', draft, packages };
+    void pythonBytecode.apply(context as EffectContext);
+    return draft.changes().changes.map(({ path }) => path);
+  };
+  assert.deepEqual(dropped('3.10.4-3ubuntu0.1'), []);
+  assert.deepEqual(dropped('3.10.12-1~22.04.9'), [
+    'usr/lib/python3/__pycache__/libpython3.10-minimal:amd64.cpython-310.pyc',
+    'usr/lib/python3/__pycache__/python3-a.cpython-310.pyc',
+  ]);
+});
+
+test('a local certificate whose content is not known leaves the bundle as it was', () => {
+  const root = memoryRoot({
+    'etc/ca-certificates.conf': '',
+    'etc/ssl/certs/ca-certificates.crt': 'old',
+    'srv/own.crt': 'own',
+    'usr/local/share/ca-certificates/own.crt': { link: '/srv/own.crt' },
+  });
+  const warnings: string[] = [];
+  const context = (readable: RootView['readable']): EffectContext =>
+    ({
+      family: 'dpkg',
+      draft: Object.assign(createDraft(root), { readable }),
+      packages: [{ name: 'ca-certificates', arch: 'all', from: '1', to: '2' }],
+      scripts: [],
+      epoch: 0,
+      warn: (message) => void warnings.push(message),
+    }) as Partial<EffectContext> as EffectContext;
+  const known = context((path) => root.readable(path));
+  void caCertificates.apply(known);
+  assert.equal(
+    byteString(known.draft.read('etc/ssl/certs/ca-certificates.crt') ?? new Uint8Array()),
+    'own\n',
+  );
+  const unknown = context((path) => !path.endsWith('own.crt'));
+  void caCertificates.apply(unknown);
+  assert.deepEqual(unknown.draft.changes().changes, []);
+  assert.match(warnings.join(), /own\.crt was not kept/);
 });
