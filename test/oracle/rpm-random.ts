@@ -119,8 +119,8 @@ export function randomUpgrade(seed: number): UpgradeCase {
     const isReplaced = random.chance(0.9);
     const archs = random.chance(0.2) ? ['i686', 'x86_64'] : ['noarch'];
     for (const arch of archs) {
-      before.push({ name, version: '1', arch, files: colored(one, arch, [...one, ...two]) });
-      if (isReplaced) after.push({ name, version: '2', arch, files: colored(two, arch, [...one, ...two]) });
+      before.push({ name, version: '1', arch, files: colored(one, arch) });
+      if (isReplaced) after.push({ name, version: '2', arch, files: colored(two, arch) });
     }
   }
   // a package that was not there: for itself, or in place of another one
@@ -152,14 +152,11 @@ export function randomUpgrade(seed: number): UpgradeCase {
 }
 
 /** The files of one of several architectures: some say of what kind they are and differ, the others are shared. */
-function colored(files: readonly Draft[], arch: string, ever: readonly Draft[]): readonly Draft[] {
+function colored(files: readonly Draft[], arch: string): readonly Draft[] {
   if (arch === 'noarch') return files.map((file) => ({ ...file }));
-  // what is or was %config is no program: there it would count which architecture rpm takes first
-  const plain = (path: string): boolean =>
-    ever.every((file) => file.path !== path || (file.flags ?? 0) === 0);
   const color = arch === 'i686' ? 1 : 2;
   return files.map((file, index) =>
-    file.content === undefined || file.inode !== undefined || index % 3 !== 0 || !plain(file.path)
+    file.content === undefined || file.inode !== undefined || index % 3 !== 0 || (file.flags ?? 0) !== 0
       ? { ...file }
       : { ...file, color, content: `${file.content} ${arch}` },
   );

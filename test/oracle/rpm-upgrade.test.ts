@@ -58,7 +58,8 @@ async function compare(system: RpmSystem, seed: number): Promise<'same' | 'refus
       '-U',
       '--noscripts',
       ...options,
-      ...system.write(`${seed}-2`, one.after),
+      // packages without dependencies are taken from the last to the first
+      ...system.write(`${seed}-2`, one.after).toReversed(),
     );
     const failure = await upgradeDirectory(ours, one.after).then(
       () => undefined,
