@@ -200,6 +200,32 @@ for (const family of ['oci', 'docker'] as const) {
   });
 }
 
+for (const kind of kinds)
+  test(`images of the daemon itself are patched, and put back: docker-daemon:, --loader (${kind})`, async (t) => {
+    const needed = need(t, kind);
+    if (!needed) return;
+    const { docker, env } = needed.daemon;
+    const place = `${needed.host}/toys/local`;
+    await using store = registryStore(place);
+    await putToyImage(store, OLD, options, 'base');
+    docker(['pull', '--quiet', `${place}:base`]);
+    for (const [name, to] of [
+      ['toys/put-back:1', '-t docker-daemon:toys/put-back:1'],
+      [`${place}:loaded`, `-t ${place}:loaded --loader docker`],
+    ] as const) {
+      const run = await onlay(`patch -i docker-daemon:${place}:base ${to} --json`, { env });
+      assert.equal(run.status, 0, run.stderr);
+      const { RootFS } = inspect(docker, 'installed', name, 'amd64');
+      assert.equal(RootFS.Layers.length, 2);
+      assert.equal(RootFS.Layers[1], run.outcome.image?.platforms[0]?.layer?.diffId);
+      const tree = await exported(docker, name);
+      if (expected) assert.deepEqual(tree, expected);
+    }
+    const missing = await onlay('patch -i docker-daemon:toys/nothing:1 -t docker-daemon:x:1', { env });
+    assert.equal(missing.status, 4);
+    assert.match(missing.stderr, /toys\/nothing:1/);
+  });
+
 interface Inspected {
   readonly Architecture: string;
   readonly RootFS: { readonly Layers: readonly string[] };

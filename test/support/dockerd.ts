@@ -14,6 +14,8 @@ export type DockerdKind = 'installed' | 'newer' | 'newer with containerd';
 
 export interface Dockerd extends AsyncDisposable {
   readonly version: string;
+  /** With which the docker client reaches it. */
+  readonly env: Readonly<Record<string, string>>;
   /** Runs the docker client; throws when it fails. */
   docker(args: readonly string[], input?: Uint8Array): Buffer;
 }
@@ -72,6 +74,7 @@ export async function startDockerd(kind: DockerdKind = 'installed'): Promise<Sta
   return {
     daemon: {
       version: docker(['version', '--format', '{{.Server.Version}}']).toString().trim(),
+      env,
       docker,
       [Symbol.asyncDispose]: stop,
     },
