@@ -42,7 +42,7 @@ export function replaceManifests(index: ImageIndex, replacements: Replacements):
  * outermost last: the order in which they must be pushed. Nothing to replace below an index leaves it untouched.
  */
 export async function replaceImages(
-  store: ImageStore,
+  store: Pick<ImageStore, 'document'>,
   document: Document,
   replacements: Replacements,
 ): Promise<{ readonly documents: readonly Document[]; readonly dropped: readonly Descriptor[] }> {

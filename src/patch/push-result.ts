@@ -51,7 +51,7 @@ async function pushParts(
     await putDocument(context, appended.manifest, undefined);
     replaced.set(listed.descriptor.digest, appended.manifest.descriptor);
   }
-  const { documents, dropped } = await replaceImages(context.source, document, replaced);
+  const { documents, dropped } = await replaceImages(knowing(context.source, attempts), document, replaced);
   for (const attestation of dropped)
     context.log.warn('An attestation is left out, because it speaks of an image as it was before patching', {
       attestation: attestation.digest,
@@ -64,6 +64,15 @@ async function pushParts(
   for (const index of documents.length === 0 ? [document] : documents) await copyParts(context, index, made);
   for (const inner of documents.slice(0, -1)) await putDocument(context, inner, undefined);
   return outermost;
+}
+
+/** The source; the indexes that were read to list the images are not read again. */
+function knowing(source: ImageStore, attempts: readonly Attempt[]): Pick<ImageStore, 'document'> {
+  const indexes = attempts.flatMap(({ listed }) => listed.path.map(({ document }) => document));
+  const known = new Map(indexes.map((document) => [document.descriptor.digest, document]));
+  return {
+    document: async (descriptor) => known.get(descriptor.digest) ?? (await source.document(descriptor)),
+  };
 }
 
 /** What `document` refers to and was not made just now must be in the target too. */
