@@ -4,7 +4,7 @@ import { busyboxLinks } from './busybox-links.ts';
 import { caCertificates } from './ca-certificates.ts';
 import type { Effect, EffectContext, ScriptRun } from './effect.ts';
 import { javaArchive } from './java-archive.ts';
-import { judgeScript, type ScriptVerdict } from './judge.ts';
+import { judgeScript, makeAccounts, type ScriptVerdict } from './judge.ts';
 import { ldconfig } from './ldconfig.ts';
 import { pythonBytecode } from './python-bytecode.ts';
 import { rpmLua } from './rpm-lua.ts';
@@ -24,14 +24,31 @@ export const effects: readonly Effect[] = [
   ldconfig,
 ];
 
+/**
+ * Before the files come: packages own files by the names of accounts that their scripts make first. Answers the scripts
+ * that made some, for `runEffects`, which does everything else that they do.
+ */
+export function makeEarlyAccounts(context: EffectContext): ReadonlySet<ScriptRun> {
+  const active = effects.filter((effect) => effect.families.includes(context.family));
+  return new Set(context.scripts.filter((script) => makeAccounts(script, context, active)));
+}
+
 /** Follows every script and runs all effects of the family; says of every script what became of it. */
-export async function runEffects(context: EffectContext): Promise<readonly ScriptVerdict[]> {
+export async function runEffects(
+  context: EffectContext,
+  madeAccounts: ReadonlySet<ScriptRun> = new Set(),
+): Promise<readonly ScriptVerdict[]> {
   const active = effects.filter((effect) => effect.families.includes(context.family));
   const scripts: ScriptRun[] = [...context.scripts];
   const verdicts: ScriptVerdict[] = [];
   // scripts may activate triggers, whose scripts come last
   for (const script of scripts) {
-    const { verdict, activated } = judgeScript(script, { ...context, scripts }, active);
+    const { verdict, activated } = judgeScript(
+      script,
+      { ...context, scripts },
+      active,
+      madeAccounts.has(script),
+    );
     verdicts.push(verdict);
     for (const name of activated) {
       const triggered = triggeredScript(name, context);

@@ -42,6 +42,7 @@ export function judgeScript(
   script: ScriptRun,
   context: EffectContext,
   effects: readonly Effect[],
+  madeAccounts = false,
 ): Judgement {
   const nothing: ReadonlySet<string> = new Set();
   const verdict = (action: ScriptVerdict['action'], by: string): ScriptVerdict => ({
@@ -67,7 +68,7 @@ export function judgeScript(
   const { traces, activated } = all;
   if (traces.open.length === 0) {
     commit(all.draft, context.draft);
-    const by = [...traces.covered, ...doneBy(traces)];
+    const by = [...traces.covered, ...doneBy(traces, madeAccounts)];
     return {
       verdict: by.length > 0 ? verdict('emulated', by.join(', ')) : verdict('no-op', harmlessness(traces)),
       activated,
@@ -83,6 +84,22 @@ export function judgeScript(
     };
   }
   return { verdict: verdict('not-run', described(script, traces.open)), activated };
+}
+
+/** Only the accounts that a script makes before the files of its package come. Answers whether it made any. */
+export function makeAccounts(script: ScriptRun, context: EffectContext, effects: readonly Effect[]): boolean {
+  if (invocationOf(script, context).phase !== 'before' || !SHELL.test(script.interpreter || '/bin/sh'))
+    return false;
+  if (
+    effects.some(
+      (effect) => effect.noOp?.(script, context) !== undefined || effect.standsFor(script, context),
+    )
+  )
+    return false;
+  const followed = follow(script, context, effects, ['accounts']);
+  if (!followed?.traces.done.some(({ kind }) => kind === 'accounts')) return false;
+  commit(followed.draft, context.draft);
+  return true;
 }
 
 /** `%post -p /sbin/ldconfig`: the interpreter is the program. */
@@ -143,9 +160,9 @@ function commit(from: Draft, to: Draft): void {
   }
 }
 
-function doneBy({ done }: Traces): readonly string[] {
-  const kinds = (['accounts', 'alternatives'] as const).filter((name) =>
-    done.some(({ kind }) => kind === name),
+function doneBy({ done }: Traces, madeAccounts: boolean): readonly string[] {
+  const kinds = (['accounts', 'alternatives'] as const).filter(
+    (name) => (name === 'accounts' && madeAccounts) || done.some(({ kind }) => kind === name),
   );
   const files = done.filter(({ kind }) => kind === 'files').map(({ words }) => words);
   return [...kinds, ...(files.length > 0 ? [`shell: ${shortened(files)}`] : [])];

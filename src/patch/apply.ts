@@ -4,7 +4,7 @@ import { OnlayError } from '../errors.ts';
 import { displayText } from '../base/bytes.ts';
 import { mapConcurrent } from '../base/concurrency.ts';
 import type { Log, Progress } from '../base/log.ts';
-import { runEffects } from '../effects/index.ts';
+import { makeEarlyAccounts, runEffects } from '../effects/index.ts';
 import type { ScriptVerdict } from '../effects/index.ts';
 import type { ChangedPackage, ScriptRun } from '../effects/effect.ts';
 import type { ConfigFileOutcome, PackageFamily, TrustOptions, UnpackedPackage } from '../packages/family.ts';
@@ -46,6 +46,26 @@ export async function applyPlan(tree: Tree, plan: Plan, options: ApplyOptions): 
   );
   const draft = createDraft(tree.root);
   const warnings: string[] = [];
+  const own: ScriptRun[] = unpacked.flatMap(({ planned, scripts: list }) =>
+    list.map(({ name, interpreter, body }) => ({
+      package: planned.name,
+      arch: planned.arch,
+      script: name,
+      interpreter,
+      body,
+    })),
+  );
+  const context = {
+    family: tree.database.family,
+    draft,
+    packages: changedPackages(plan),
+    imageArch: options.imageArch,
+    epoch: options.epoch,
+    log: options.log,
+    compareVersions: compareVersionsOf(tree.database.family),
+    warn: (message: string) => warnings.push(message),
+  };
+  const madeAccounts = makeEarlyAccounts({ ...context, scripts: inOrder(own, plan) });
   const installation = await tree.database.install({
     draft,
     packages: unpacked,
@@ -54,15 +74,7 @@ export async function applyPlan(tree: Tree, plan: Plan, options: ApplyOptions): 
     log: options.log,
   });
   const runs: ScriptRun[] = [
-    ...unpacked.flatMap(({ planned, scripts }) =>
-      scripts.map(({ name, interpreter, body }) => ({
-        package: planned.name,
-        arch: planned.arch,
-        script: name,
-        interpreter,
-        body,
-      })),
-    ),
+    ...own,
     ...installation.scripts.map(({ package: owner, script }) => ({
       package: owner,
       script: script.name,
@@ -70,17 +82,7 @@ export async function applyPlan(tree: Tree, plan: Plan, options: ApplyOptions): 
       body: script.body,
     })),
   ];
-  const scripts = await runEffects({
-    family: tree.database.family,
-    draft,
-    packages: changedPackages(plan),
-    scripts: runs,
-    imageArch: options.imageArch,
-    epoch: options.epoch,
-    log: options.log,
-    compareVersions: compareVersionsOf(tree.database.family),
-    warn: (message) => warnings.push(message),
-  });
+  const scripts = await runEffects({ ...context, scripts: runs }, madeAccounts);
   refuseScripts(scripts, options.scripts);
   return {
     changes: draft.changes(),
@@ -89,6 +91,15 @@ export async function applyPlan(tree: Tree, plan: Plan, options: ApplyOptions): 
     removed: [...installation.removed].sort().map(displayText),
     warnings: [...[...installation.warnings, ...warnings].map(displayText), ...strangers(scripts, plan)],
   };
+}
+
+/** As the packages are installed, where the family said so: numbers of accounts depend on it. */
+function inOrder(scripts: readonly ScriptRun[], plan: Plan): readonly ScriptRun[] {
+  const orders = new Map(
+    plan.packages.map(({ name, arch, extra }) => [`${name} ${arch}`, Number(extra?.['order'] ?? 0) || 0]),
+  );
+  const orderOf = (run: ScriptRun): number => orders.get(`${run.package} ${run.arch ?? ''}`) ?? 0;
+  return scripts.toSorted((a, b) => orderOf(a) - orderOf(b));
 }
 
 async function acquire(tree: Tree, planned: PlannedPackage, options: ApplyOptions): Promise<UnpackedPackage> {

@@ -44,15 +44,17 @@ function addMember({ scene }: Call, group: string, user: string): Outcome {
   const entry = groupEntry(draft, group);
   if (!entry || !userEntry(draft, user)) return answer(false);
   if (entry.members.includes(user)) return answer(true);
+  return changes('accounts', () => addToGroup(draft, group, user, context.epoch));
+}
+
+function addToGroup(draft: Draft, group: string, user: string, epoch: number): void {
   const append = (lines: readonly string[]): string[] =>
     lines.map((line) => {
       if (!line.startsWith(`${group}:`)) return line;
       return `${line}${line.endsWith(':') ? '' : ','}${user}`;
     });
-  return changes('accounts', () => {
-    editLines(draft, 'etc/group', context.epoch, append);
-    editLines(draft, 'etc/gshadow', context.epoch, append);
-  });
+  editLines(draft, 'etc/group', epoch, append);
+  editLines(draft, 'etc/gshadow', epoch, append);
 }
 
 function firstFree(min: number, max: number, used: readonly number[]): number | undefined {
@@ -156,9 +158,12 @@ const busyboxAdduser: Command = (call) => {
   const gid = groupId(draft, valueOf(options, 'G') ?? 'nogroup');
   if (uid === undefined || gid === undefined) return WOULD_CHANGE;
   const makesHome = !hasFlag(options, 'H') && valueOf(options, 'h') !== undefined;
-  return changes('accounts', () =>
-    addUser(call, { name, uid, gid, comment, home, shell, aging: '0:99999:7:::', makesHome }),
-  );
+  return changes('accounts', () => {
+    addUser(call, { name, uid, gid, comment, home, shell, aging: '0:99999:7:::', makesHome });
+    // a group that is named gets the user as a member too
+    const named = valueOf(options, 'G');
+    if (named !== undefined) addToGroup(draft, named, name, call.scene.context.epoch);
+  });
 };
 
 const busyboxAddgroup: Command = (call) => {

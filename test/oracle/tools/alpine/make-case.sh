@@ -241,6 +241,22 @@ alpine-torture-types)
   # The real `apk upgrade` fails on these changes of type, so the expectation is `apk del` and `apk add` of the new version.
   again() { apk_with "$case_dir/repositories" "$case_dir/serve" "$1" del lab-types && apk_with "$case_dir/repositories" "$case_dir/serve" "$1" add lab-types; }
   expect lib/apk/db again ;;
+alpine-accounts)
+  alpine_base 3.20.3-x86_64
+  old=$work/old/alpine/$branch/main/$ARCH
+  python3 "$here/accounts.py" "$old" "$case_dir/serve/alpine/$branch/main/$ARCH" "$key"
+  two_repositories "$branch" "$ARCH"; index "$old"
+  printf -- '- alpine/%s/main\n' "$branch" >"$work/old.list"
+  trust_key; mirror
+  # shadow(5) has the day on which an account was made
+  printf '%s\n' --source-date-epoch "$(date +%s)" >>"$case_dir/args"
+  echo 'known:x:345:346:known:/dev/null:/sbin/nologin' >>"$root/etc/passwd"; echo 'known:x:346:' >>"$root/etc/group"
+  apk_with "$work/old.list" "$work/old" "$root" add -q labapp
+  close_image
+  for f in passwd group shadow; do
+    allow "{\"path\": \"etc/$f-\", \"missing\": true, \"extra\": true, \"why\": \"backup that adduser and addgroup leave\"}"
+  done
+  expect lib/apk/db upgrade ;;
 wolfi-like)
   CHROOT= RUN=
   new_image amd64
