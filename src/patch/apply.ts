@@ -18,6 +18,8 @@ import type { Tree } from './plan-platform.ts';
 
 export interface ApplyOptions extends TrustOptions {
   readonly fetch: Fetch;
+  /** --repo: whose logins count instead of those of the image's repositories. */
+  readonly repositories: readonly string[];
   readonly log: Log;
   readonly progress: Progress;
   readonly signal: AbortSignal | undefined;
@@ -108,6 +110,7 @@ async function acquire(tree: Tree, planned: PlannedPackage, options: ApplyOption
     ({ algorithm, over }) => algorithm === 'sha256' && over === 'file',
   )?.value;
   const bytes = await options.fetch.get({
+    ...tree.database.access?.(planned, options.repositories),
     url: planned.url,
     limit: planned.size ?? PACKAGE_LIMIT,
     what: `package ${displayText(planned.name)} ${planned.to}`,

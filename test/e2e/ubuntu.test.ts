@@ -49,7 +49,11 @@ interface World extends AsyncDisposable {
   readonly key: ToyKey;
   readonly server: TestServer;
   /** Puts an image into a layout; answers the layout's reference without a tag. */
-  image(architecture: string, sources: string | undefined, esm?: 'login' | 'anonymous'): Promise<string>;
+  image(
+    architecture: string,
+    sources: string | undefined,
+    esm?: 'login' | 'url' | 'anonymous',
+  ): Promise<string>;
 }
 
 async function startWorld(): Promise<World> {
@@ -101,7 +105,7 @@ async function startWorld(): Promise<World> {
               sources === undefined ? none : stanza(`${server.url}/${sources}/`, all),
             ...(esm && {
               'etc/apt/sources.list.d/esm.sources': stanza(
-                `${server.url}/esm/ubuntu/`,
+                `${esm === 'url' ? server.url.replace('//', `//bearer:${TOKEN}@`) : server.url}/esm/ubuntu/`,
                 'jammy-apps-security',
               ),
             }),
@@ -136,17 +140,23 @@ const FROM_POCKETS = [
 
 test('pockets, phased updates, zstd packages and ESM with its login are one upgrade', async () => {
   await using world = await startWorld();
-  const image = await world.image('amd64', 'ubuntu', 'login');
-  const run = await onlay(`patch -i ${image}:base -t ${image}:patched --json`);
-  assert.equal(run.status, 0, run.stderr);
-  assert.deepEqual(upgrades(run), [...FROM_POCKETS, 'tool 1.0-1 1.0-1ubuntu0.1~esm2']);
-  assert.ok(!`${run.stdout}${run.stderr}`.includes(TOKEN), 'the login is nowhere in what is said');
-  for (const { path, headers } of world.server.requests)
-    assert.equal(headers.authorization, path.startsWith('/esm/') ? LOGIN : undefined, path);
-  const verified = await onlay(`verify ${image}:patched`);
-  assert.equal(verified.status, 0, verified.stdout + verified.stderr);
-  const again = await onlay(`patch -i ${image}:patched -t ${image}:patched --json`);
-  assert.equal(again.outcome.changed, false, again.stderr);
+  for (const esm of ['login', 'url'] as const) {
+    const image = await world.image('amd64', 'ubuntu', esm);
+    world.server.requests.length = 0;
+    const run = await onlay(`patch -i ${image}:base -t ${image}:patched --json --debug`);
+    assert.equal(run.status, 0, run.stderr);
+    assert.deepEqual(upgrades(run), [...FROM_POCKETS, 'tool 1.0-1 1.0-1ubuntu0.1~esm2']);
+    const plan = await onlay(`plan -i ${image}:base --json`);
+    assert.equal(plan.status, 0, plan.stderr);
+    for (const said of [run.stdout, run.stderr, plan.stdout])
+      assert.ok(!said.includes(TOKEN), 'the login is nowhere in what is said');
+    for (const { path, headers } of world.server.requests)
+      assert.equal(headers.authorization, path.startsWith('/esm/') ? LOGIN : undefined, path);
+    const verified = await onlay(`verify ${image}:patched`);
+    assert.equal(verified.status, 0, verified.stdout + verified.stderr);
+    const again = await onlay(`patch -i ${image}:patched -t ${image}:patched --json`);
+    assert.equal(again.outcome.changed, false, again.stderr);
+  }
 });
 
 test('ESM without its login ends the run, and nothing is written', async () => {

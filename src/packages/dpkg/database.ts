@@ -3,10 +3,18 @@ import { OnlayError } from '../../errors.ts';
 import { rootPath } from '../../rootfs/path.ts';
 import type { RootPath } from '../../rootfs/path.ts';
 import type { RootView } from '../../rootfs/root-view.ts';
-import type { InstallInput, Installation, OpenInput, PackageDatabase, UnpackedPackage } from '../family.ts';
+import type {
+  InstallInput,
+  Installation,
+  OpenInput,
+  PackageAccess,
+  PackageDatabase,
+  UnpackedPackage,
+} from '../family.ts';
 import type { InstalledPackage, PlannedPackage } from '../package.ts';
 import { verifyPackage } from '../verified.ts';
 import type { VerifiedPackage } from '../verified.ts';
+import { packageAccess } from './access.ts';
 import { nativeArchitecture } from './architecture.ts';
 import { auditInstalled, auditStatusD } from './audit.ts';
 import { readDeb } from './deb.ts';
@@ -75,11 +83,24 @@ abstract class Database {
   readonly packages: readonly InstalledPackage[];
   protected readonly input: OpenInput;
   protected readonly records: readonly StatusRecord[];
+  /** Configuration that is the same for every package of a run. */
+  #access: { readonly lines: string; readonly to: ReturnType<typeof packageAccess> } | undefined;
 
   constructor(input: OpenInput, records: readonly StatusRecord[]) {
     this.input = input;
     this.records = records;
     this.packages = [...records].filter(isInstalled).sort(compareRecords).map(installedPackage);
+  }
+
+  access(planned: PlannedPackage, repositories: readonly string[]): PackageAccess {
+    const { root } = this.input;
+    const lines = repositories.join('\n');
+    if (this.#access?.lines !== lines)
+      this.#access = {
+        lines,
+        to: packageAccess(root, nativeArchitecture(root, this.records, this.input), repositories),
+      };
+    return this.#access.to(planned.url);
   }
 
   async verify(planned: PlannedPackage, bytes: Uint8Array): Promise<VerifiedPackage> {
@@ -114,8 +135,7 @@ class DpkgDatabase extends Database implements PackageDatabase {
   }
 
   resolve(request: Parameters<PackageDatabase['resolve']>[0]): ReturnType<PackageDatabase['resolve']> {
-    const { root, distro, imageArch } = this.input;
-    return resolveDpkg({ root, distro, imageArch, status: this.records, kind: this.kind, request });
+    return resolveDpkg({ ...this.input, status: this.records, kind: this.kind, request });
   }
 
   protected scripts(planned: PlannedPackage, deb: Deb): UnpackedPackage['scripts'] {
@@ -166,8 +186,7 @@ class StatusDDatabase extends Database implements PackageDatabase {
   }
 
   resolve(request: Parameters<PackageDatabase['resolve']>[0]): ReturnType<PackageDatabase['resolve']> {
-    const { root, distro, imageArch } = this.input;
-    return resolveDpkg({ root, distro, imageArch, status: this.records, kind: this.kind, request });
+    return resolveDpkg({ ...this.input, status: this.records, kind: this.kind, request });
   }
 
   /** Nothing ever ran a maintainer script in such an image. */

@@ -10,7 +10,7 @@ import type { Keyring } from '../../trust/keyring.ts';
 import { verifyCleartext, verifyDetached } from '../../trust/openpgp.ts';
 import type { Fetch, FetchRequest } from '../fetch.ts';
 import type { AptConfig } from './apt-config.ts';
-import { loginFor } from './auth-conf.ts';
+import { accessTo } from './access.ts';
 import type { AuthEntry } from './auth-conf.ts';
 import { checkFreshness, checkSuite, parseRelease } from './release.ts';
 import type { IndexFile, Release } from './release.ts';
@@ -319,41 +319,14 @@ export function packageUrl(repository: Repository, filename: string): string {
   return `${repository.base}/${encoded}`;
 }
 
-/** Credentials, proxy and TLS as apt of the image would use them for `url`. */
-export function requestTo(
+function requestTo(
   url: string,
   source: Source,
   context: RepositoryContext,
 ): Omit<FetchRequest, 'what' | 'limit' | 'optional'> {
-  const login = loginFor(url, context.logins);
-  const host = URL.canParse(url) ? new URL(url).hostname : '';
-  const scheme = url.slice(0, url.indexOf(':')).toLowerCase();
-  const option = (name: string): string | undefined =>
-    context.config.get(`Acquire::${scheme}::${name}::${host}`) ??
-    context.config.get(`Acquire::${scheme}::${host}::${name}`) ??
-    context.config.get(`Acquire::${scheme}::${name}`);
-  const proxy = option('Proxy');
-  const file = (name: string): string | undefined => {
-    const path = option(name);
-    return path ? context.readImage(path) : undefined;
-  };
-  const verify = !['Verify-Peer', 'Verify-Host'].some((name) =>
-    /^(?:no|false|0|off)$/i.test(option(name) ?? ''),
-  );
-  const [ca, cert, key] = scheme === 'https' ? [file('CaInfo'), file('SslCert'), file('SslKey')] : [];
-  const tls = {
-    ...(ca === undefined ? {} : { ca }),
-    ...(cert === undefined ? {} : { cert }),
-    ...(key === undefined ? {} : { key }),
-    ...(verify || scheme !== 'https' ? {} : { verify }),
-  };
-  return {
-    url,
-    ...(login ? { credentials: login } : {}),
-    ...(proxy ? { proxy: /^(?:DIRECT|false)$/i.test(proxy) ? 'direct' : proxy } : {}),
-    ...(Object.keys(tls).length > 0 ? { tls } : {}),
-    ...(source.origin.startsWith('etc/') ? { hostFiles: false } : {}),
-  };
+  const { config, logins, readImage } = context;
+  const isOurs = !source.origin.startsWith('etc/');
+  return { url, ...accessTo(url, { config, logins: [...source.logins, ...logins], readImage, isOurs }) };
 }
 
 function number(value: string | undefined): number | undefined {

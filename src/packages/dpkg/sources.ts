@@ -5,6 +5,8 @@ import { OnlayError } from '../../errors.ts';
 import { displayText } from '../../base/bytes.ts';
 import type { RootView } from '../../rootfs/root-view.ts';
 import { readImageText } from './apt-config.ts';
+import { splitLogin } from './auth-conf.ts';
+import type { AuthEntry } from './auth-conf.ts';
 import { parseStanzas } from './control.ts';
 import type { Stanza } from './control.ts';
 
@@ -12,8 +14,10 @@ import type { Stanza } from './control.ts';
 export interface Source {
   /** Where it is stated: a file of the image, "--repo", "defaults of debian". */
   readonly origin: string;
-  /** Base URLs, without a trailing slash: one, or those of a mirror list in order of preference. */
+  /** Base URLs, without a trailing slash or a login: one, or those of a mirror list in order of preference. */
   readonly bases: readonly string[];
+  /** Logins that stood in the URLs. */
+  readonly logins: readonly AuthEntry[];
   /** "bookworm-security", or for a flat repository a path that ends in a slash. */
   readonly suite: string;
   /** Empty for a flat repository. */
@@ -174,19 +178,21 @@ function complete(raw: RawSource, root: RootView, architecture: string): Source 
       'CONFIG_INVALID',
       `Cannot read ${origin}: a URI or suite has more than ${MAX_URI} characters`,
     );
-  const told = `${raw.uri} ${suite} (${origin})`;
+  const told = `${splitLogin(raw.uri).url} ${suite} (${origin})`;
   if (flat === raw.components.length > 0)
     throw new OnlayError(
       'CONFIG_INVALID',
-      `Cannot read ${origin}: ${raw.uri} ${suite} ${flat ? 'is flat and has components' : 'has no component'}`,
+      `Cannot read ${origin}: ${splitLogin(raw.uri).url} ${suite} ${flat ? 'is flat and has components' : 'has no component'}`,
     );
   if (suite.split('/').includes('..'))
     throw new OnlayError('CONFIG_INVALID', `Cannot read ${origin}: suite ${suite} leaves its repository`);
   const bases = basesOf(substitute(raw.uri), root);
   if (typeof bases === 'string') return `${told}: ${bases}`;
+  const split = bases.map(splitLogin);
   return {
     origin,
-    bases,
+    bases: split.map(({ url }) => url),
+    logins: split.flatMap(({ login }) => login ?? []),
     suite,
     components: raw.components,
     architectures: architecturesOf(options, architecture),
