@@ -13,7 +13,7 @@ export const fedora: DistroDefinition = {
     { version: '39', endOfLife: '2024-11-26' },
     { version: '40', endOfLife: '2025-05-13' },
     { version: '41', endOfLife: '2025-12-15' },
-    { version: '42' },
+    { version: '42', endOfLife: '2026-05-13' },
     { version: '43' },
     { version: '44' },
   ],
