@@ -191,6 +191,7 @@ test('registries.conf: skopeo and we ask the same places', { skip }, () =>
             `[[registry.mirror]]\nlocation = "${host}/hub"\ninsecure = true\n${options[at] ?? ''}\n`,
         )
         .join('');
+    const plain = `[[registry]]\nlocation = "${primary.host}"\ninsecure = true\n`;
     const renamed = `[[registry]]\nprefix = "${primary.host}/team"\nlocation = "${second.host}/hub"\ninsecure = true\n`;
     const rows: [conf: string, reference: string][] = [
       [mirrors(), ':all'],
@@ -206,6 +207,11 @@ test('registries.conf: skopeo and we ask the same places', { skip }, () =>
         `${mirrors()}[[registry]]\nprefix = "${primary.host}"\nlocation = "${primary.host}"\nblocked = true\n`,
         ':all',
       ],
+      // any host below a domain, whatever the port
+      ['[[registry]]\nprefix = "*.0.0.1"\nblocked = true\n', ':primary'],
+      ['[[registry]]\nprefix = "*.0.0.1"\ninsecure = true\n', ':primary'],
+      [`[[registry]]\nlocation = "${primary.host}/te"\nblocked = true\n${plain}`, ':primary'],
+      [`[[registry]]\nlocation = "${primary.host}/team/app"\nblocked = true\n${plain}`, ':primary'],
       [
         renamed.replaceAll(second.host, primary.host).replace('/hub', '/team').concat('blocked = true\n'),
         ':all',

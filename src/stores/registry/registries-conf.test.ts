@@ -79,6 +79,11 @@ test('the longest prefix decides; mirrors come in their order', async () => {
     blocked: false,
   });
   assert.deepEqual(at('a.corp.example', 'x'), { primary: 'central.example/x', mirrors: [], blocked: false });
+  assert.deepEqual(at('a.corp.example:5000', 'x'), {
+    primary: 'central.example/x',
+    mirrors: [],
+    blocked: false,
+  });
   assert.deepEqual(at('corp.example', 'x'), { primary: 'corp.example/x', mirrors: [], blocked: false });
   assert.deepEqual(at('old.example', 'team/x'), {
     primary: 'old.example/team/x',

@@ -141,8 +141,9 @@ function pullFrom(value: unknown, path: string): PullFrom {
 // the part of `name` that the prefix covers; 0 when it does not match at a boundary
 function matchedLength(prefix: string, name: string): number {
   if (prefix.startsWith('*.')) {
+    // "*.corp.example", whatever the port
     const host = name.split('/', 1)[0] ?? '';
-    return host.endsWith(prefix.slice(1)) && host.length > prefix.length - 1 ? host.length : 0;
+    return host.replace(/:\d+$/, '').endsWith(prefix.slice(1)) ? host.length : 0;
   }
   if (!name.startsWith(prefix)) return 0;
   const next = name[prefix.length];
