@@ -5,6 +5,9 @@ import type { PlanFlags, SourceFlags } from './cli/options.ts';
 import { openSource, openTarget, requireDestination } from './cli/places.ts';
 import { openSession } from './cli/session.ts';
 import type { Session } from './cli/session.ts';
+import { terminalOf } from './cli/terminal.ts';
+import { silentLog } from './base/log.ts';
+import type { Log } from './base/log.ts';
 import { inspectImage as inspect } from './patch/inspect.ts';
 import type { Inspection } from './patch/inspect.ts';
 import { patchImage as patch } from './patch/patch.ts';
@@ -14,6 +17,7 @@ import { readPlatforms } from './cli/inputs.ts';
 
 export { OnlayError } from './errors.ts';
 export type { ErrorCode } from './errors.ts';
+export type { Log, LogFields } from './base/log.ts';
 export type { Inspection } from './patch/inspect.ts';
 export type { Outcome, PackageOutcome, PlatformOutcome, ScriptOutcome } from './patch/outcome.ts';
 export type { Plan } from './plan/plan.ts';
@@ -27,10 +31,16 @@ export interface AccessOptions {
   readonly ca?: readonly string[];
   readonly insecure?: readonly string[];
   readonly plainHttp?: readonly string[];
+  /** Hosts of token servers that get credentials although they are on another domain than their registry. */
+  readonly trustedRealms?: readonly string[];
   /** Absent: no cache. */
   readonly cacheDir?: string;
   /** As "5m"; default 30 minutes. */
   readonly timeout?: string;
+  /** Ends the run with its reason, or ABORTED. */
+  readonly signal?: AbortSignal;
+  /** Told what happens; default: nobody. Warnings are in the outcome as well. */
+  readonly log?: Log;
 }
 
 export interface PlanOptions extends AccessOptions {
@@ -49,6 +59,10 @@ export interface PlanOptions extends AccessOptions {
   readonly allowNew?: boolean;
   readonly packages?: readonly string[];
   readonly ignorePackages?: readonly string[];
+  /** Of the findings of the report only those of these severities, as "HIGH". */
+  readonly severities?: readonly string[];
+  /** Of the findings of the report only these. */
+  readonly cves?: readonly string[];
   readonly exitOnEol?: boolean;
 }
 
@@ -129,7 +143,7 @@ export async function inspectImage(
 }
 
 function open(options: AccessOptions & Pick<PlanOptions, 'mirrors'>): Promise<Session> {
-  const { authfile, ca, insecure, plainHttp, cacheDir } = options;
+  const { authfile, ca, insecure, plainHttp, trustedRealms, cacheDir, signal } = options;
   const flags = {
     progress: 'quiet' as const,
     timeout: options.timeout ?? '30m',
@@ -139,10 +153,13 @@ function open(options: AccessOptions & Pick<PlanOptions, 'mirrors'>): Promise<Se
     ...(ca !== undefined && { ca }),
     ...(insecure !== undefined && { insecure }),
     ...(plainHttp !== undefined && { plainHttp }),
+    ...(trustedRealms !== undefined && { trustedRealm: trustedRealms }),
     ...(cacheDir !== undefined && { cacheDir }),
   };
   const { stdin, stdout, stderr } = process;
-  return openSession(flags, { stdin, stdout, stderr, env: options.env ?? process.env, warnings: [] });
+  const env = options.env ?? process.env;
+  const streams = { stdin, stdout, stderr, env, warnings: [], ...(signal !== undefined && { signal }) };
+  return openSession(flags, streams, terminalOf(options.log ?? silentLog));
 }
 
 function planFlags(options: PlanOptions): SourceFlags & PlanFlags {
@@ -160,5 +177,7 @@ function planFlags(options: PlanOptions): SourceFlags & PlanFlags {
     ...(options.trustKeys !== undefined && { trustKey: options.trustKeys }),
     ...(options.packages !== undefined && { package: options.packages }),
     ...(options.ignorePackages !== undefined && { ignorePackage: options.ignorePackages }),
+    ...(options.severities !== undefined && { severity: options.severities }),
+    ...(options.cves !== undefined && { cve: options.cves }),
   };
 }

@@ -1,5 +1,5 @@
 // Flags → the values the pipeline takes: reports, trust, policy.
-import { readFile, readdir, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { OnlayError } from '../errors.ts';
 import { encodeText } from '../base/bytes.ts';
@@ -20,18 +20,22 @@ export async function readReports(flags: PlanFlags): Promise<readonly Report[] |
   const path = flags.report;
   const found = await stat(path).catch(() => undefined);
   if (!found)
-    throw new OnlayError('USAGE', `There is no report at ${path}`, {
+    throw new OnlayError('REPORT_INVALID', `There is no report at ${path}`, {
       hint: 'give a file, or a folder with one report for each platform',
     });
-  if (!found.isDirectory()) return [parseReport(await readUserFile(path, '--report'), basename(path))];
+  if (!found.isDirectory()) return [parseReport(await readReport(path), basename(path))];
   const names = (await readdir(path)).filter((name) => name.endsWith('.json')).sort();
   if (names.length === 0)
     throw new OnlayError('REPORT_INVALID', `The folder ${path} holds no report`, {
       hint: 'reports end in .json',
     });
   const reports: Report[] = [];
-  for (const name of names) reports.push(parseReport(await readUserFile(join(path, name), '--report'), name));
+  for (const name of names) reports.push(parseReport(await readReport(join(path, name)), name));
   return reports;
+}
+
+function readReport(path: string): Promise<Uint8Array> {
+  return readUserFile(path, '--report', 'REPORT_INVALID');
 }
 
 export async function readTrust(
@@ -49,23 +53,36 @@ export async function readTrust(
   };
 }
 
+/** Throws USAGE for what would select nothing, or everything, without saying so. */
 export function readPolicy(flags: PlanFlags): Policy {
+  for (const [name, given] of Object.entries({ '--severity': flags.severity, '--cve': flags.cve }))
+    if (given !== undefined && flags.report === undefined)
+      throw new OnlayError('USAGE', `${name} chooses from the findings of a report, and there is none`, {
+        hint: 'give one with --report, or choose packages with --package',
+      });
+  const severities = (flags.severity ?? []).map((severity) => severity.toUpperCase());
+  const unknown = severities.find((severity) => !SEVERITIES.includes(severity));
+  if (unknown !== undefined)
+    throw new OnlayError('USAGE', `--severity does not know ${JSON.stringify(unknown)}`, {
+      hint: `severities are ${SEVERITIES.join(', ')}`,
+    });
   return {
-    severities: (flags.severity ?? []).map((severity) => severity.toUpperCase()),
+    severities,
     cves: flags.cve ?? [],
     packages: (flags.package ?? []).map(encodeText),
     ignoredPackages: (flags.ignorePackage ?? []).map(encodeText),
   };
 }
 
+/** Of all scanners together. */
+const SEVERITIES: readonly string[] = ['CRITICAL', 'HIGH', 'MEDIUM', 'LOW', 'NEGLIGIBLE', 'UNKNOWN'];
+
 /** --plan. Throws PLAN_INVALID, also for a plan of unsigned repositories unless they are allowed. */
 export async function readPlans(
   path: string,
   flags: Pick<PlanFlags, 'allowUnsigned'>,
 ): Promise<readonly Plan[]> {
-  const text = await readFile(path, 'utf8').catch((error: unknown) => {
-    throw new OnlayError('PLAN_INVALID', `Cannot read the plan ${path}`, { cause: error });
-  });
+  const text = Buffer.from(await readUserFile(path, '--plan', 'PLAN_INVALID')).toString('utf8');
   const plans = parsePlans(text, path);
   if (plans.some(({ unsigned }) => unsigned) && !flags.allowUnsigned)
     throw new OnlayError('PLAN_INVALID', `Plan ${path} was made from unsigned repositories`, {

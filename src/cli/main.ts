@@ -1,7 +1,9 @@
 // The command line: parses, runs one command, turns errors into one line, a hint and an exit status. Everything heavy is
 // imported by the command that needs it, so that help and usage errors are quick.
+import { constants } from 'node:os';
 import { Command, CommanderError } from 'commander';
 import { OnlayError, messageOf } from '../errors.ts';
+import { applyEnvironment, isOn, splitSwitches } from './environment.ts';
 import { exitStatus } from './exit-codes.ts';
 import {
   addApplyFlags,
@@ -12,8 +14,11 @@ import {
   addTransportFlags,
   epochFlag,
   flag,
+  platformFlag,
+  requireImage,
 } from './options.ts';
 import { errorDocument } from './result.ts';
+import { watchOutput } from './standard-output.ts';
 import { TOOL } from './tool.ts';
 
 /** What a run touches outside itself. */
@@ -24,27 +29,102 @@ export interface Streams {
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
-/** The streams of one run, and what it warned of. */
+/** The streams of one run, what it warned of, and what ends it early. */
 export interface RunStreams extends Streams {
   readonly warnings: string[];
+  readonly signal?: AbortSignal;
 }
 
 /** Runs `argv` (without node and script) and answers the exit status. Never throws. */
 export async function main(argv: readonly string[], streams: Streams = process): Promise<number> {
-  let status = 0;
   const { stdin, stdout, stderr, env } = streams;
   const warnings: string[] = [];
-  const program = buildProgram({ stdin, stdout, stderr, env, warnings }, (result) => void (status = result));
-  try {
-    await program.parseAsync([...argv], { from: 'user' });
-    return status;
-  } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-    if (argv.includes('--json') && error instanceof OnlayError) stdout.write(errorDocument(error, warnings));
-    report(error, streams, argv.includes('--debug'));
+  const output = watchOutput(streams);
+  using interruption = listenForSignals();
+  const failed = (error: OnlayError, stack: string | undefined): number => {
+    if (argv.includes('--json') || isOn(env, 'JSON')) stdout.write(errorDocument(error, warnings));
+    report(error, streams, argv.includes('--debug') || isOn(env, 'DEBUG') ? stack : undefined);
     return exitStatus(error);
+  };
+  let status = 0;
+  try {
+    const run = { stdin, stdout, stderr, env, warnings, signal: interruption.signal };
+    const program = buildProgram(run, (result) => void (status = result));
+    const { args, off } = splitSwitches(argv, program.commands);
+    program.hook('preAction', (_, command) => {
+      for (const key of off) command.setOptionValueWithSource(key, false, 'cli');
+      applyEnvironment(command, env);
+      requireImage(command);
+    });
+    await program.parseAsync(args, { from: 'user' });
+  } catch (error) {
+    if (error instanceof CommanderError && SHOWN.includes(error.code)) status = error.exitCode === 0 ? 0 : 2;
+    else status = failed(asOnlayError(error, argv), error instanceof Error ? error.stack : undefined);
   }
+  const lost = await output.failure();
+  if (lost && status === 0) status = failed(lost, undefined);
+  return interruption.status ?? status;
 }
+
+/** Help and version, which are no errors. */
+const SHOWN: readonly string[] = ['commander.help', 'commander.helpDisplayed', 'commander.version'];
+
+function asOnlayError(error: unknown, argv: readonly string[]): OnlayError {
+  if (error instanceof OnlayError) return error;
+  if (error instanceof CommanderError) {
+    const text = error.message.replace(/^error: /, '');
+    const command = argv.find((arg) => /^[a-z]+$/.test(arg) && COMMANDS.includes(arg));
+    return new OnlayError(
+      'USAGE',
+      text.replace(/^./, (first) => first.toUpperCase()),
+      {
+        hint: `see onlay ${command === undefined ? '' : `${command} `}--help`,
+      },
+    );
+  }
+  return new OnlayError('INTERNAL', messageOf(error), {
+    hint: 'this is a defect of onlay; please report it with the output of --debug',
+    cause: error,
+  });
+}
+
+interface Interruption extends Disposable {
+  readonly signal: AbortSignal;
+  /** What shells expect of a process that a signal ended; undefined when none came. */
+  readonly status: number | undefined;
+}
+
+/** The first signal ends the run in order, a second one at once. */
+function listenForSignals(): Interruption {
+  const controller = new AbortController();
+  let status: number | undefined;
+  const listeners = (['SIGINT', 'SIGTERM', 'SIGHUP'] as const).map((name) => {
+    const listener = (): void => {
+      status = 128 + constants.signals[name];
+      controller.abort(new OnlayError('ABORTED', `Interrupted (${name})`));
+    };
+    process.once(name, listener);
+    return () => process.removeListener(name, listener);
+  });
+  return {
+    signal: controller.signal,
+    get status() {
+      return status;
+    },
+    [Symbol.dispose]: () => listeners.forEach((remove) => remove()),
+  };
+}
+
+const COMMANDS: readonly string[] = [
+  'patch',
+  'plan',
+  'inspect',
+  'diff',
+  'verify',
+  'login',
+  'logout',
+  'cache',
+];
 
 function buildProgram(streams: RunStreams, done: (status: number) => void): Command {
   const program = new Command('onlay')
@@ -53,15 +133,16 @@ function buildProgram(streams: RunStreams, done: (status: number) => void): Comm
     )
     .version(`${TOOL.name} ${TOOL.version}`, '--version', 'print the version')
     .exitOverride()
-    .showHelpAfterError('(see onlay --help)')
     .configureOutput({
       writeOut: (text) => void streams.stdout.write(text),
       writeErr: (text) => void streams.stderr.write(text),
+      // told by `main`, as all errors
+      outputError: () => undefined,
     })
     .addHelpText('after', EXAMPLES);
   const command = (name: string, description: string): Command => {
     const added = program.command(name).description(description).exitOverride();
-    return added.copyInheritedSettings(program);
+    return added.copyInheritedSettings(program).addHelpText('after', ENVIRONMENT);
   };
 
   const patch = command('patch', 'plan, fetch, verify, write one layer, and push or save the image');
@@ -139,20 +220,10 @@ function buildProgram(streams: RunStreams, done: (status: number) => void): Comm
   return program;
 }
 
-function platformFlag(): import('commander').Option {
-  const probe = addSourceFlags(new Command());
-  return probe.options.find(({ long }) => long === '--platform') as import('commander').Option;
-}
-
-function report(error: unknown, { stderr }: Streams, debug: boolean): void {
-  if (error instanceof OnlayError) {
-    stderr.write(`error: ${error.message}\n`);
-    if (error.hint !== undefined) stderr.write(`hint: ${error.hint}\n`);
-  } else
-    stderr.write(
-      `error: ${messageOf(error)}\nhint: this is a defect of onlay; please report it with the output of --debug\n`,
-    );
-  if (debug && error instanceof Error) stderr.write(`${error.stack ?? ''}\n`);
+function report(error: OnlayError, { stderr }: Streams, stack: string | undefined): void {
+  stderr.write(`error: ${error.message}\n`);
+  if (error.hint !== undefined) stderr.write(`hint: ${error.hint}\n`);
+  if (stack !== undefined) stderr.write(`${stack}\n`);
 }
 
 const EXAMPLES = `
@@ -163,10 +234,12 @@ Examples:
   onlay plan -i web:1.4 --json                                   what would be done
   onlay inspect web:1.4                                          what is in there`;
 
+const ENVIRONMENT = `
+Every long flag can be given as ONLAY_<NAME>; HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE, DOCKER_CONFIG, REGISTRY_AUTH_FILE,
+SOURCE_DATE_EPOCH and NO_COLOR are honoured.`;
+
 const PATCH_HELP = `
 Destination: --push, or a -t with a transport (oci:DIR:TAG, docker-archive:FILE:REF, …), or --oci-dir, or --loader.
-Every long flag can be given as ONLAY_<NAME>; SOURCE_DATE_EPOCH, HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE, DOCKER_CONFIG,
-REGISTRY_AUTH_FILE and NO_COLOR are honoured.
 
 Exit status: 0 done or nothing to do · 2 usage · 3 report or plan · 4 image cannot be patched · 5 wanted fixes are not
 available · 6 verification failed · 7 refused by policy · 8 access · 75 network or server, try again · 1 anything else`;

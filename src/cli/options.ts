@@ -1,6 +1,6 @@
-// Flags that several commands share, each with its environment variable (ONLAY_<NAME>), and their parsing. What a value
-// means is decided once, here; commands get exact types.
-import { Option } from 'commander';
+// Flags that several commands share, and their parsing. What a value means is decided once, here; commands get exact
+// types. Each has its environment variable (environment.ts).
+import { InvalidArgumentError, Option } from 'commander';
 import type { Command } from 'commander';
 import { OnlayError } from '../errors.ts';
 import { PROGRESS_MODES } from './terminal.ts';
@@ -69,6 +69,8 @@ export interface ApplyFlags {
   readonly forceCompression?: boolean;
   readonly workingFolder?: string;
   readonly eolApiUrl?: string;
+  readonly libraryPatchLevel?: string;
+  readonly format?: string;
 }
 
 export function addSourceFlags(command: Command): Command {
@@ -77,14 +79,23 @@ export function addSourceFlags(command: Command): Command {
       flag(
         '-i, --image <ref>',
         'image to read: registry reference, oci:DIR[:TAG], oci-archive:FILE, docker-archive:FILE, -',
-      ).makeOptionMandatory(),
-    )
-    .addOption(
-      items(
-        '--platform <list>',
-        'platforms of a multi-platform image, as linux/amd64,linux/arm64 (default: all)',
       ),
-    );
+    )
+    .addOption(platformFlag());
+}
+
+/** Commander's own check of what must be given comes before the environment is looked at. */
+export function requireImage(command: Command): void {
+  if (!command.options.some(({ long }) => long === '--image')) return;
+  if (command.getOptionValue('image') !== undefined) return;
+  throw new OnlayError('USAGE', 'No image is given', { hint: 'name it: -i registry.example/team/web:1.4' });
+}
+
+export function platformFlag(): Option {
+  return items(
+    '--platform <list>',
+    'platforms of a multi-platform image, as linux/amd64,linux/arm64 (default: all)',
+  );
 }
 
 export function addTransportFlags(command: Command): Command {
@@ -148,15 +159,23 @@ export function addPlanFlags(command: Command): Command {
     .addOption(
       flag('-s, --scanner <name>', 'format of the report; it is recognised by content').default('trivy'),
     )
-    .addOption(items('--severity <list>', 'only findings of these severities, as CRITICAL,HIGH'))
-    .addOption(items('--cve <list>', 'only these vulnerabilities'))
+    .addOption(
+      items('--severity <list>', 'only findings of the report of these severities, as CRITICAL,HIGH'),
+    )
+    .addOption(items('--cve <list>', 'only these vulnerabilities of the report'))
     .addOption(list('--package <glob>', 'only packages that match, repeatable'))
     .addOption(list('--ignore-package <glob>', 'leave packages that match, repeatable'))
     .addOption(flag('--allow-new', 'install further packages when a dependency requires them (the default)'))
     .addOption(flag('--no-new', 'never install packages that are not installed').default(true))
     .addOption(flag('--ignore-errors', 'go on without fixes and platforms that are not possible'))
     .addOption(flag('--exit-on-eol', 'refuse a release that is past its end of life'))
-    .addOption(flag('--pkg-types <list>', 'kinds of packages to patch').choices(['os']).default('os'));
+    .addOption(
+      flag('--pkg-types <list>', 'kinds of packages to patch: os')
+        .argParser((value) =>
+          value === 'os' ? value : refuse('language packages are not patched by this version; choose os'),
+        )
+        .default('os'),
+    );
 }
 
 export function addApplyFlags(command: Command): Command {
@@ -193,7 +212,23 @@ export function addApplyFlags(command: Command): Command {
     .addOption(hidden('--key <file>'))
     .addOption(hidden('--force-compression'))
     .addOption(hidden('-w, --working-folder <dir>'))
-    .addOption(hidden('--eol-api-url <url>'));
+    .addOption(hidden('--eol-api-url <url>'))
+    .addOption(hidden('--library-patch-level <level>'))
+    .addOption(hidden('-f, --format <kind>'))
+    .addOption(
+      hidden('-o, --output <file>').argParser(() =>
+        refuse('VEX documents are not written by this version; the result of --json names what was fixed'),
+      ),
+    )
+    .addOption(
+      hidden('--config <file>').argParser(() =>
+        refuse('lists of images are not read by this version; run once for each image'),
+      ),
+    );
+}
+
+function refuse(why: string): never {
+  throw new InvalidArgumentError(why);
 }
 
 /** What of copa's flags was given and has no meaning here. */
@@ -206,6 +241,8 @@ export function ignoredFlags(flags: ApplyFlags): readonly string[] {
     '--force-compression': flags.forceCompression,
     '--working-folder': flags.workingFolder,
     '--eol-api-url': flags.eolApiUrl,
+    '--library-patch-level': flags.libraryPatchLevel,
+    '--format': flags.format,
   };
   return Object.keys(given).filter((name) => given[name] !== undefined);
 }
@@ -238,20 +275,22 @@ export function parseNumber(
 }
 
 /** Seconds since 1970 of --source-date-epoch or SOURCE_DATE_EPOCH; undefined when neither is given. */
-export function parseEpoch(text: string | undefined): number | undefined {
-  if (text === undefined || text === '') return undefined;
-  return parseNumber(text, '--source-date-epoch', { min: 0, max: 253402300799 });
+export function parseEpoch(
+  { sourceDateEpoch }: Pick<ApplyFlags, 'sourceDateEpoch'>,
+  env: Readonly<Record<string, string | undefined>>,
+): number | undefined {
+  const bounds = { min: 0, max: 253402300799 };
+  if (sourceDateEpoch !== undefined) return parseNumber(sourceDateEpoch, '--source-date-epoch', bounds);
+  const variable = env['SOURCE_DATE_EPOCH'] ?? '';
+  return variable === '' ? undefined : parseNumber(variable, 'SOURCE_DATE_EPOCH', bounds);
 }
 
 export function flag(flags: string, description: string): Option {
-  const option = new Option(flags, description);
-  const name = option.long?.replace(/^--(?:no-)?/, '') ?? '';
-  const prefix = option.negate ? 'NO_' : '';
-  return option.env(`ONLAY_${prefix}${name.replaceAll('-', '_').toUpperCase()}`);
+  return new Option(flags, description);
 }
 
 export function epochFlag(): Option {
-  return new Option('--source-date-epoch <seconds>', 'time for all that is made').env('SOURCE_DATE_EPOCH');
+  return flag('--source-date-epoch <seconds>', 'time for all that is made (also: SOURCE_DATE_EPOCH)');
 }
 
 /** Repeatable: values are collected. From the environment: one value a line. */

@@ -37,8 +37,12 @@ export function showOutcome(
 }
 
 export function showPlan(run: PatchRun, streams: Streams): void {
-  for (const platform of run.outcome.image?.platforms ?? [])
-    for (const line of planLines(platform)) streams.stdout.write(`${line}\n`);
+  for (const line of platformsToTell(run.outcome).flatMap(planLines)) streams.stdout.write(`${line}\n`);
+}
+
+/** What stopped the run is told once, as its error. */
+function platformsToTell({ image, error: failure }: Outcome): readonly PlatformOutcome[] {
+  return (image?.platforms ?? []).filter(({ error }) => !error || error.message !== failure?.message);
 }
 
 function document(outcome: Outcome): string {
@@ -48,7 +52,7 @@ function document(outcome: Outcome): string {
 function outcomeLines(outcome: Outcome): readonly string[] {
   const { image } = outcome;
   if (!image) return [];
-  const lines = image.platforms.flatMap((platform) => platformLines(platform));
+  const lines = platformsToTell(outcome).flatMap(platformLines);
   if (outcome.changed) lines.push(`${image.target}@${image.digest}`);
   else if (outcome.error === undefined && image.platforms.every(({ status }) => status !== 'planned'))
     lines.push(`${image.source} is up to date; nothing was written`);
@@ -67,12 +71,7 @@ function platformLines(platform: PlatformOutcome): readonly string[] {
   ];
   if (platform.status === 'planned') return planLines(platform);
   if (!layer)
-    return [
-      ...skippedLines(platform),
-      ...(platform.status === 'failed'
-        ? [`${platform.platform}: left as it is: ${platform.error?.message ?? ''}`]
-        : []),
-    ];
+    return [...skippedLines(platform), ...(platform.status === 'failed' ? [leftAsItIs(platform)] : [])];
   const notRun = platform.packages.flatMap(({ name, scripts }) =>
     scripts.filter(({ action }) => action === 'not-run').map((script) => `${script.name} of ${name}`),
   );
@@ -84,6 +83,8 @@ function platformLines(platform: PlatformOutcome): readonly string[] {
 }
 
 function planLines(platform: PlatformOutcome): readonly string[] {
+  if (platform.status === 'failed') return [leftAsItIs(platform)];
+  if (platform.status === 'preserved') return [`${platform.platform}: not looked at`];
   const rows = platform.packages.map(({ name, arch, from, to, reason, cves }) => [
     name,
     arch,
@@ -98,6 +99,10 @@ function planLines(platform: PlatformOutcome): readonly string[] {
     ...(rows.length === 0 ? [] : table([heading, ...rows])),
     ...skippedLines(platform),
   ];
+}
+
+function leftAsItIs({ platform, error }: PlatformOutcome): string {
+  return `${platform}: left as it is: ${error?.message ?? ''}`;
 }
 
 function skippedLines(platform: PlatformOutcome): readonly string[] {

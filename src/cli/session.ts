@@ -3,7 +3,8 @@
 import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { OnlayError } from '../errors.ts';
+import { OnlayError, messageOf } from '../errors.ts';
+import type { ErrorCode } from '../errors.ts';
 import { createFetch } from '../mirrors/index.ts';
 import type { MirrorFetch } from '../mirrors/index.ts';
 import { openLayerCache } from '../patch/layer-cache.ts';
@@ -27,14 +28,14 @@ export interface Session extends AsyncDisposable {
 export async function openSession(
   flags: TransportFlags & OutputFlags & { readonly mirror?: readonly string[] },
   streams: RunStreams,
-): Promise<Session> {
-  const terminal = openTerminal({
+  terminal: Terminal = openTerminal({
     stream: streams.stderr,
     mode: flags.progress,
     warnings: streams.warnings,
     debug: flags.debug === true,
     color: streams.stderr.isTTY && (streams.env['NO_COLOR'] ?? '') === '',
-  });
+  }),
+): Promise<Session> {
   const timeout = parseDuration(flags.timeout);
   const controller = new AbortController();
   const expire = setTimeout(
@@ -45,11 +46,8 @@ export async function openSession(
     Math.min(timeout, 2 ** 31 - 1),
   );
   expire.unref();
-  const interrupt = (): void => controller.abort(new OnlayError('ABORTED', 'Interrupted'));
-  process.once('SIGINT', interrupt);
-  process.once('SIGTERM', interrupt);
-  const { signal } = controller;
-  const cacheDir = flags.cache ? (flags.cacheDir ?? defaultCache(streams.env)) : undefined;
+  const signal = streams.signal ? AbortSignal.any([streams.signal, controller.signal]) : controller.signal;
+  const cacheDir = flags.cache ? flags.cacheDir || defaultCache(streams.env) : undefined;
   const { log, progress } = terminal;
   const caFiles = flags.ca ?? [];
   const pool = new ConnectionPool();
@@ -95,8 +93,6 @@ export async function openSession(
     },
     async [Symbol.asyncDispose]() {
       clearTimeout(expire);
-      process.removeListener('SIGINT', interrupt);
-      process.removeListener('SIGTERM', interrupt);
       terminal.close();
       await Promise.all([fetch[Symbol.asyncDispose](), pool[Symbol.asyncDispose]()]);
     },
@@ -111,18 +107,24 @@ export function defaultCache(env: Streams['env']): string | undefined {
   return home === '' || home === '/' ? undefined : join(home, '.cache', 'onlay');
 }
 
-/** A file the user named; USAGE when it cannot be read. */
-export async function readUserFile(path: string, flag: string): Promise<Uint8Array> {
+/** A file the user named; `code` when it cannot be read. */
+export async function readUserFile(
+  path: string,
+  flag: string,
+  code: ErrorCode = 'USAGE',
+): Promise<Uint8Array> {
   try {
     return await readFile(path);
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    const why =
-      code === 'ENOENT'
-        ? 'there is no such file'
-        : code === 'EISDIR'
-          ? 'it is a folder'
-          : String(code ?? error);
-    throw new OnlayError('USAGE', `Cannot read ${path} given with ${flag}: ${why}`, { cause: error });
+    const why = FAILURES[(error as NodeJS.ErrnoException).code ?? ''] ?? messageOf(error);
+    throw new OnlayError(code, `Cannot read ${path} given with ${flag}: ${why}`, { cause: error });
   }
 }
+
+const FAILURES: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file',
+  ENOTDIR: 'there is no such file',
+  EISDIR: 'it is a folder',
+  EACCES: 'access is denied',
+  ERR_FS_FILE_TOO_LARGE: 'it is larger than 2 GiB',
+};

@@ -3,6 +3,7 @@
 import cliProgress from 'cli-progress';
 import picocolors from 'picocolors';
 import { redact } from '../errors.ts';
+import { silentProgress } from '../base/log.ts';
 import type { Log, LogFields, Progress, Task } from '../base/log.ts';
 
 export type ProgressMode = 'auto' | 'plain' | 'tty' | 'quiet' | 'rawjson';
@@ -25,6 +26,26 @@ interface TerminalOptions {
   readonly warnings: string[];
   readonly debug: boolean;
   readonly color: boolean;
+}
+
+/** For callers without a terminal: what is said goes to `log`, progress nowhere. */
+export function terminalOf(log: Log): Terminal {
+  const warnings: string[] = [];
+  return {
+    log: {
+      ...log,
+      warn(message, fields) {
+        const text = redact(message + formatFields(fields));
+        if (warnings.includes(text)) return;
+        warnings.push(text);
+        log.warn(message, fields);
+      },
+    },
+    progress: silentProgress,
+    warnings,
+    error() {},
+    close() {},
+  };
 }
 
 export function openTerminal({ stream, mode, warnings, debug, color }: TerminalOptions): Terminal {
@@ -141,6 +162,8 @@ function openBars(stream: NodeJS.WriteStream): Bars {
     stop() {
       if (!open) return;
       open = false;
+      // lines wait for the next drawing
+      multi.update();
       multi.stop();
     },
   };

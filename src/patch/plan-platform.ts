@@ -12,6 +12,7 @@ import { families } from '../packages/index.ts';
 import type { Wanted } from '../packages/package.ts';
 import { makePlan } from '../plan/plan.ts';
 import type { Plan } from '../plan/plan.ts';
+import { matchesGlob } from '../plan/policy.ts';
 import type { Policy } from '../plan/policy.ts';
 import { select } from '../plan/select.ts';
 import type { Report } from '../reports/index.ts';
@@ -79,6 +80,9 @@ export interface PlanOptions extends TrustOptions {
 export async function planTree(tree: Tree, options: PlanOptions, facts: Plan['image']): Promise<Plan> {
   const { database, distro, osRelease } = tree;
   const selection = select(database.packages, options.report?.findings, options.policy);
+  for (const glob of options.report ? [] : options.policy.packages)
+    if (!database.packages.some(({ name }) => matchesGlob(glob, name)))
+      options.log.warn('No installed package matches', { package: displayText(glob) });
   const wanted = merge(selection.wanted, options.keep ?? []);
   const request: ResolveRequest = { ...options, wanted };
   const nothing = wanted !== 'all' && wanted.length === 0;

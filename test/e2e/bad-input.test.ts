@@ -208,8 +208,8 @@ test('a report that is not there', async () => {
   await refused(
     world,
     ['-i', world.image, '--push', '-r', join(world.folder, 'none.json')],
-    2,
-    'USAGE',
+    3,
+    'REPORT_INVALID',
     /none\.json/,
   );
 });

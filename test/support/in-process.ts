@@ -1,4 +1,4 @@
-// The command in this process, for tests that run it often: its own streams, no environment, no home.
+// The command in this process, for tests that run it often: its own streams, its own environment, no home.
 import { PassThrough } from 'node:stream';
 import { main, type Streams } from '../../src/cli/main.ts';
 
@@ -6,6 +6,8 @@ export interface InProcessOptions {
   readonly input?: Uint8Array;
   /** Which streams are terminals. */
   readonly terminals?: readonly ('stdin' | 'stdout' | 'stderr')[];
+  /** Besides a HOME that is none. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 export interface InProcessRun {
@@ -17,7 +19,7 @@ export interface InProcessRun {
 
 export async function runInProcess(
   args: readonly string[],
-  { input = new Uint8Array(), terminals = [] }: InProcessOptions = {},
+  { input = new Uint8Array(), terminals = [], env = {} }: InProcessOptions = {},
 ): Promise<InProcessRun> {
   const stream = (name: 'stdin' | 'stdout' | 'stderr'): PassThrough & { isTTY: boolean } =>
     Object.assign(new PassThrough(), { isTTY: terminals.includes(name) });
@@ -28,7 +30,7 @@ export async function runInProcess(
     return chunks;
   });
   stdin.end(input);
-  const streams = { stdin, stdout, stderr, env: { HOME: '/dev/null' } } as unknown as Streams;
+  const streams = { stdin, stdout, stderr, env: { HOME: '/dev/null', ...env } } as unknown as Streams;
   const status = await main(args, streams);
   const [output, errors] = written.map((chunks) => Buffer.concat(chunks)) as [Buffer, Buffer];
   return { status, output, stdout: output.toString(), stderr: errors.toString() };

@@ -1,13 +1,17 @@
-// `onlay cache info` and `onlay cache prune`: what the local cache holds, and getting rid of it.
-import { readdir, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+// `onlay cache info` and `onlay cache prune`: what the local cache holds, and getting rid of it. Only files named by a
+// digest count, so that a folder given by mistake loses nothing.
+import { readdir, rm, rmdir, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { OnlayError } from '../../errors.ts';
 import type { Streams } from '../main.ts';
 import { defaultCache } from '../session.ts';
 import { formatBytes } from '../terminal.ts';
 
-/** The folders onlay makes below its cache directory; nothing else there is touched. */
+/** The folders onlay makes below its cache directory. */
 const PARTS = ['layers', 'indexes', 'packages'] as const;
+
+/** Files of the cache, finished or abandoned: mirrors/cache.ts, patch/layer-cache.ts. */
+const ENTRY = /^(?:sha(?:256|512)-)?(?:[0-9a-f]{64}|[0-9a-f]{128})(?:\.[0-9a-z.-]+)?$/;
 
 export async function cacheInfo(
   flags: { readonly cacheDir?: string; readonly json?: boolean },
@@ -30,13 +34,24 @@ export async function cacheInfo(
 
 export async function cachePrune(flags: { readonly cacheDir?: string }, streams: Streams): Promise<number> {
   const directory = cacheDirectory(flags, streams);
-  for (const part of PARTS) await rm(join(directory, part), { recursive: true, force: true });
-  streams.stderr.write(`${directory} is empty now\n`);
+  let [files, bytes] = [0, 0];
+  for (const part of PARTS) {
+    const entries = await entriesBelow(join(directory, part));
+    for (const { path, size } of entries) {
+      await rm(path, { force: true });
+      files++;
+      bytes += size;
+    }
+    // what is not empty holds what is not ours
+    const folders = new Set([...entries.map(({ path }) => dirname(path)), join(directory, part)]);
+    for (const folder of folders) await rmdir(folder).catch(() => undefined);
+  }
+  streams.stderr.write(`Removed ${files} files, ${formatBytes(bytes)}, from ${directory}\n`);
   return 0;
 }
 
 function cacheDirectory(flags: { readonly cacheDir?: string }, { env }: Streams): string {
-  const directory = flags.cacheDir ?? defaultCache(env);
+  const directory = flags.cacheDir || defaultCache(env);
   if (directory === undefined)
     throw new OnlayError('USAGE', 'There is no cache: no home directory is known', {
       hint: 'name it with --cache-dir',
@@ -45,8 +60,18 @@ function cacheDirectory(flags: { readonly cacheDir?: string }, { env }: Streams)
 }
 
 async function measure(directory: string): Promise<{ readonly files: number; readonly bytes: number }> {
+  const entries = await entriesBelow(directory);
+  return { files: entries.length, bytes: entries.reduce((sum, { size }) => sum + size, 0) };
+}
+
+async function entriesBelow(
+  directory: string,
+): Promise<readonly { readonly path: string; readonly size: number }[]> {
   const names = await readdir(directory, { recursive: true }).catch(() => [] as string[]);
-  const found = await Promise.all(names.map((name) => stat(join(directory, name)).catch(() => undefined)));
-  const files = found.filter((item) => item?.isFile());
-  return { files: files.length, bytes: files.reduce((sum, item) => sum + (item?.size ?? 0), 0) };
+  const paths = names.filter((name) => ENTRY.test(basename(name))).map((name) => join(directory, name));
+  const facts = await Promise.all(paths.map((path) => stat(path).catch(() => undefined)));
+  return paths.flatMap((path, at) => {
+    const found = facts[at];
+    return found?.isFile() ? [{ path, size: found.size }] : [];
+  });
 }

@@ -23,7 +23,7 @@ export async function patch(flags: PatchFlags, streams: RunStreams): Promise<num
   for (const name of ignoredFlags(flags)) log.warn(`${name} has no meaning here and is ignored`);
   if (flags.allowUnsigned) log.warn('repositories without a valid signature are used (--allow-unsigned)');
   const unchanged = parseNumber(flags.exitCodeUnchanged, '--exit-code-unchanged', { min: 0, max: 255 });
-  const sourceDateEpoch = parseEpoch(flags.sourceDateEpoch);
+  const sourceDateEpoch = parseEpoch(flags, streams.env);
   if (!flags.dryRun) requireDestination(flags);
   const inputs = await readPlanInputs(flags, session);
   const plans = flags.plan === undefined ? undefined : await readLock(flags.plan, flags);
@@ -56,7 +56,16 @@ export async function patch(flags: PatchFlags, streams: RunStreams): Promise<num
 }
 
 function readLock(path: string, flags: PatchFlags): Promise<readonly Plan[]> {
-  for (const [name, value] of Object.entries({ '--report': flags.report, '--repo': flags.repo }))
+  const decided = {
+    '--report': flags.report,
+    '--repo': flags.repo,
+    '--severity': flags.severity,
+    '--cve': flags.cve,
+    '--package': flags.package,
+    '--ignore-package': flags.ignorePackage,
+    '--no-new': flags.new ? undefined : true,
+  };
+  for (const [name, value] of Object.entries(decided))
     if (value !== undefined)
       throw new OnlayError('USAGE', `--plan cannot be combined with ${name}`, {
         hint: 'a plan holds all decisions already',

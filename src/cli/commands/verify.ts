@@ -29,7 +29,7 @@ export async function verify(image: string, flags: VerifyFlags, streams: RunStre
     repositories: flags.repo ?? [],
     plans,
     now: Date.now(),
-    sourceDateEpoch: parseEpoch(flags.sourceDateEpoch),
+    sourceDateEpoch: parseEpoch(flags, streams.env),
     // a verification believes no earlier reading
     cache: undefined,
     log: session.terminal.log,
