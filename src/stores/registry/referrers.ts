@@ -5,6 +5,7 @@ import { digestOf, type Digest } from '../../oci/digest.ts';
 import { makeDescriptor, MAX_DOCUMENT_SIZE, parseDocument, type Descriptor } from '../../oci/manifest.ts';
 import { OCI_INDEX } from '../../oci/media-types.ts';
 import type { Call, RegistryClient } from './client.ts';
+import { ExchangeFailure } from './failure.ts';
 
 const MAX_PAGES = 20;
 
@@ -32,7 +33,9 @@ export async function listReferrers(
     }
     if (!answer.ok) throw await client.refused(call, answer);
     const what = `Referrers of ${client.place}@${subject}`;
-    const bytes = await answer.bytes({ limit: MAX_DOCUMENT_SIZE, what });
+    const bytes = await answer.bytes({ limit: MAX_DOCUMENT_SIZE, what }).catch((error: unknown) => {
+      throw error instanceof ExchangeFailure ? client.failure(error, call.doing) : error;
+    });
     const parsed = parseDocument({
       descriptor: makeDescriptor(OCI_INDEX, digestOf(bytes), bytes.length),
       bytes,
