@@ -153,7 +153,7 @@ test('a registry that answers anything at all', async () => {
     request.resume();
     const { status, headers, body, cut } = script[at++ % script.length] as Scripted;
     for (const [name, value] of Object.entries(headers))
-      if (value !== undefined) response.setHeader(name, value as string | string[]);
+      if (value !== undefined) response.setHeader(name, value);
     response.writeHead(status);
     if (cut) response.write(body.subarray(0, body.length >> 1), () => response.destroy());
     else response.end(body);

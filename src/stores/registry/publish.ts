@@ -4,6 +4,8 @@ import { createHash } from 'node:crypto';
 import { OnlayError } from '../../errors.ts';
 import { digestAlgorithm, digestHex, isDigest, type Digest } from '../../oci/digest.ts';
 import type { Document } from '../../oci/image-store.ts';
+import { parseDocument } from '../../oci/manifest.ts';
+import { layerType } from '../../oci/media-types.ts';
 import type { Answer } from './answer.ts';
 import type { Call, RegistryClient } from './client.ts';
 import { ACCEPT, fetchDocument } from './document.ts';
@@ -44,8 +46,22 @@ export async function pushDocument(
     return immutable(client, document, tag, said);
   const error = await client.refused(call, answer, said);
   if (said.codes.some((code) => code === 'MANIFEST_BLOB_UNKNOWN' || code === 'BLOB_UNKNOWN'))
-    throw new OnlayError(error.code, error.message, { hint: error.hint, cause: new MissingContent() });
+    throw new OnlayError(error.code, error.message, {
+      hint: hasForeignLayers(document) ? FOREIGN_HINT : error.hint,
+      cause: new MissingContent(),
+    });
   throw error;
+}
+
+const FOREIGN_HINT =
+  'the image has layers that are kept elsewhere (foreign layers), and this registry does not take them; docker-registry has the setting validation.manifests.urls.allow';
+
+function hasForeignLayers(document: Document): boolean {
+  const parsed = parseDocument(document);
+  return (
+    parsed.kind === 'manifest' &&
+    parsed.layers.some(({ mediaType, urls }) => urls.length > 0 && layerType(mediaType)?.foreign === true)
+  );
 }
 
 /** Whether a manifest or index is there. */

@@ -108,7 +108,8 @@ function codeOf(status: number, said: ServerMessage, { method, credentials }: Re
   const writes = method !== 'GET' && method !== 'HEAD';
   if (status === 401 || status === 403 || status === 451)
     return credentials === undefined ? 'AUTH_REQUIRED' : 'AUTH_DENIED';
-  if (status === 404 && said.codes.includes('MANIFEST_BLOB_UNKNOWN')) return 'TARGET_REFUSED';
+  // docker-registry: 404, 400, or 500 for a foreign layer it may not have
+  if (writes && said.codes.includes('MANIFEST_BLOB_UNKNOWN')) return 'TARGET_REFUSED';
   if (status === 404) return 'IMAGE_NOT_FOUND';
   if (status === 407) return 'NETWORK';
   if (status === 408) return 'TIMEOUT';

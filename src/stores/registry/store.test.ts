@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import { collect, streamOf, type ByteStream } from '../../base/streams.ts';
-import { hasCode } from '../../errors.ts';
+import { hasCode, OnlayError } from '../../errors.ts';
 import { digestOf, type Digest } from '../../oci/digest.ts';
 import type { ImageStore } from '../../oci/image-store.ts';
 import { makeDescriptor, parseDocument, type Descriptor } from '../../oci/manifest.ts';
@@ -366,6 +366,33 @@ test('what is missing or refused says METHOD, place, status, code and a hint', a
     (error) =>
       hasCode(error, 'AUTH_REQUIRED') &&
       /GET answered 403 \(DENIED: not yours\), no credentials/.test(error.message),
+  );
+});
+
+test('a registry that takes no foreign layers is TARGET_REFUSED, and the hint says why', async () => {
+  // as docker-registry 2.8 answers when their URLs are not on its list
+  const codes = ['UNKNOWN', 'MANIFEST_BLOB_UNKNOWN'].map((code) => ({ code, message: 'no' }));
+  await using registry = await startServer((request, response) => {
+    request.resume();
+    response.writeHead(request.method === 'HEAD' ? 200 : 500).end(JSON.stringify({ errors: codes }));
+  });
+  await using opened = openForTest(`${registry.host}/team/app`);
+  const { raw } = makeDescriptor(
+    'application/vnd.oci.image.layer.nondistributable.v1.tar+gzip',
+    digestOf(Buffer.from('x')),
+    1,
+    {
+      urls: ['https://elsewhere.example/x'],
+    },
+  );
+  const manifest = { schemaVersion: 2, mediaType: types.OCI_MANIFEST, config: raw, layers: [raw] };
+  await assert.rejects(
+    () => opened.store.putDocument(documentOf(types.OCI_MANIFEST, manifest), '1'),
+    (error) =>
+      error instanceof OnlayError &&
+      error.code === 'TARGET_REFUSED' &&
+      error.message.includes('PUT answered 500 (UNKNOWN, MANIFEST_BLOB_UNKNOWN: no)') &&
+      /foreign layers/.test(error.hint ?? ''),
   );
 });
 
