@@ -1,6 +1,7 @@
 // Random packages for the rpm oracles: file lists of two versions with a user's edits between them, and small
 // repositories with dependencies of all kinds. The same seed gives the same case.
 import type { CraftedFile, CraftedPackage } from '../support/rpm-craft.ts';
+import type { OfferedRepository, PlanCase } from '../support/dnf-plan.ts';
 import { randomNumbers } from '../support/random.ts';
 import { FileFlag } from '../../src/packages/rpm/tags.ts';
 
@@ -226,11 +227,8 @@ function straightenLinks(files: Draft[]): void {
   }
 }
 
-export interface PlanCase {
-  readonly installed: readonly CraftedPackage[];
-  readonly offered: readonly CraftedPackage[];
-  /** null: everything. */
-  readonly names: readonly string[] | null;
+export function oneRepository(packages: readonly CraftedPackage[]): readonly OfferedRepository[] {
+  return [{ id: 'lab', packages, priority: 99, cost: 1000, excludes: [] }];
 }
 
 const CAPABILITIES = ['cap1', 'cap2', 'cap3'];
@@ -297,5 +295,142 @@ export function randomRepository(seed: number): PlanCase {
     }
   }
   const some = [random.pick(installedNames), ...(random.chance(0.3) ? [random.pick(installedNames)] : [])];
-  return { installed, offered, names: random.chance(0.4) ? null : [...new Set(some)] };
+  return {
+    installed,
+    repositories: oneRepository(offered),
+    excludes: [],
+    names: random.chance(0.4) ? null : [...new Set(some)],
+  };
+}
+
+/**
+ * The same with what is rarer: weak dependencies, two architectures of a package, packages that change theirs, chains of
+ * obsoletes, several repositories with priorities and costs, excluded packages, all operators of rich dependencies.
+ */
+export function richRepository(seed: number): PlanCase {
+  const random = new Choices(seed);
+  const names = 'abcdefghijkl'
+    .split('')
+    .slice(0, 4 + random.below(8))
+    .map((letter) => `p${letter}`);
+  const all = [...names, ...NEW_NAMES];
+  const archs = new Map(
+    all.map((name) => [
+      name,
+      random.pick([['noarch'], ['noarch'], ['x86_64'], ['x86_64'], ['x86_64', 'i686'], ['i686']]),
+    ]),
+  );
+  const installedNames = names.filter(() => random.chance(0.8));
+  if (installedNames.length === 0) installedNames.push('pa');
+  const atom = (pool: readonly string[], version: number): string => {
+    const name = random.pick(pool);
+    const kind = random.next();
+    if (kind < 0.3) return name;
+    if (kind < 0.5) return `${name} >= ${1 + random.below(version)}`;
+    if (kind < 0.58) return `${name} = ${version}-1`;
+    if (kind < 0.64) return `${name} < ${version + 1}`;
+    if (kind < 0.7) return `${name} <= ${version}`;
+    if (kind < 0.84) return random.pick(CAPABILITIES);
+    if (kind < 0.94)
+      return `${random.pick(CAPABILITIES)} ${random.pick(['>=', '=', '<', '>', '<='])} ${1 + random.below(3)}`;
+    return `/opt/${name}/f`;
+  };
+  const rich = (pool: readonly string[], version: number, depth: number): string => {
+    const operand = (): string =>
+      depth > 0 && random.chance(0.25) ? rich(pool, version, depth - 1) : atom(pool, version);
+    const kind = random.next();
+    if (kind < 0.2) return `(${operand()} and ${operand()})`;
+    if (kind < 0.4) return `(${operand()} or ${operand()}${random.chance(0.3) ? ` or ${operand()}` : ''})`;
+    if (kind < 0.7) return `(${operand()} if ${operand()})`;
+    if (kind < 0.8) return `(${operand()} if ${operand()} else ${operand()})`;
+    const capability = random.pick(CAPABILITIES);
+    return kind < 0.9
+      ? `(${capability} with ${atom(pool, version)})`
+      : `(${capability} without ${atom(pool, version)})`;
+  };
+  const list = (chance: number, make: () => string): readonly string[] =>
+    random.chance(chance) ? [make()] : [];
+  const others = (self: string): readonly string[] => all.filter((name) => name !== self);
+  const make = (name: string, version: number, arch: string, pool: readonly string[]): CraftedPackage => ({
+    name,
+    version: String(version),
+    arch,
+    provides: random.chance(0.45)
+      ? [
+          random.chance(0.4)
+            ? random.pick(CAPABILITIES)
+            : `${random.pick(CAPABILITIES)} ${random.pick(['=', '=', '=', '<=', '>='])} ${1 + random.below(3)}`,
+        ]
+      : [],
+    requires: [
+      ...new Set(
+        Array.from({ length: random.below(3) }, () =>
+          random.chance(0.25) ? rich(pool, version, 1) : atom(pool, version),
+        ),
+      ),
+    ],
+    recommends: list(0.15, () => atom(others(name), version)),
+    suggests: list(0.1, () => atom(others(name), version)),
+    supplements: list(0.1, () => atom(others(name), version)),
+    enhances: list(0.05, () => atom(others(name), version)),
+    files: [{ path: `/opt/${name}/f`, content: `${name} ${version}` }],
+  });
+  const installed: CraftedPackage[] = [];
+  for (const name of installedNames)
+    for (const arch of archs.get(name) ?? []) {
+      const one = make(name, 1, arch, installedNames);
+      installed.push({
+        ...one,
+        // what is required is there, so that the root is sound
+        requires: (one.requires ?? []).filter(
+          (text) => /^p[a-z]$|^p[a-z] (>=|=|<=) 1(-1)?$/.test(text) && text.slice(0, 2) !== name,
+        ),
+        conflicts: list(0.06, () => `${random.pick(others(name))} >= ${2 + random.below(2)}`),
+        obsoletes: list(0.03, () => `${random.pick(NEW_NAMES)} < 2`),
+      });
+    }
+  const offer = (): readonly CraftedPackage[] => {
+    const offered: CraftedPackage[] = [];
+    for (const name of all) {
+      const isNew = NEW_NAMES.includes(name);
+      const newest = 1 + random.below(isNew ? 2 : 3);
+      const usual = archs.get(name) ?? ['noarch'];
+      for (let version = isNew || random.chance(0.1) ? 1 : 2; version <= newest; version++) {
+        const changed = random.chance(0.12) ? random.pick([['noarch'], ['x86_64'], ['i686']]) : usual;
+        for (const arch of changed) {
+          if (changed.length > 1 && random.chance(0.08)) continue;
+          offered.push({
+            ...make(name, version, arch, all),
+            conflicts: [
+              ...list(0.1, () => `${random.pick(others(name))} < ${version}`),
+              ...list(0.03, () => random.pick(CAPABILITIES)),
+              ...list(0.03, () => `(${random.pick(others(name))} and ${random.pick(others(name))})`),
+            ],
+            obsoletes: [
+              ...list(
+                isNew ? 0.15 : 0.05,
+                () => `${random.pick(others(name))} < ${version + random.below(2)}`,
+              ),
+              ...list(isNew ? 0.06 : 0.01, () => random.pick(others(name))),
+            ],
+          });
+        }
+      }
+    }
+    return offered;
+  };
+  const repositories: OfferedRepository[] = ['lab', ...(random.chance(0.3) ? ['extra'] : [])].map((id) => ({
+    id,
+    packages: offer(),
+    priority: random.pick([99, 99, 99, 50, 10]),
+    cost: random.pick([1000, 1000, 500]),
+    excludes: list(0.08, () => random.pick(all)),
+  }));
+  const some = Array.from({ length: 1 + random.below(3) }, () => random.pick(installedNames));
+  return {
+    installed,
+    repositories,
+    excludes: list(0.1, () => random.pick([random.pick(all), `${random.pick(all)}-3*`, 'n*'])),
+    names: random.chance(0.4) ? null : [...new Set(some)],
+  };
 }

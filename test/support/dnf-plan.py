@@ -1,6 +1,7 @@
 """What real dnf would do: reads cases from standard input, one JSON object a line, and answers in the same way.
 
-{"root": DIR, "repo": DIR, "names": [..] or null, "arch": "x86_64"} -> {"install": [nevra..], "remove": [nevra..]}
+{"root": DIR, "names": [..] or null, "arch": "x86_64", "excludes": [..], "repositories": [{"id", "path", "priority",
+"cost", "excludes"}..]} -> {"install": [nevra..], "remove": [nevra..]}
 `names` null upgrades everything. Weak dependencies are not installed, best=False, signatures are not checked.
 """
 import json
@@ -27,7 +28,10 @@ def plan(case):
     conf.substitutions["basearch"] = case["arch"]
     conf.substitutions["releasever"] = "9"
     try:
-        base.repos.add_new_repo("lab", conf, baseurl=["file://" + case["repo"]])
+        conf.excludepkgs = case["excludes"]
+        for repo in case["repositories"]:
+            base.repos.add_new_repo(repo["id"], conf, baseurl=["file://" + repo["path"]], priority=repo["priority"],
+                                    cost=repo["cost"], excludepkgs=repo["excludes"])
         base.fill_sack(load_system_repo=True)
         if case["names"] is None:
             base.upgrade_all()

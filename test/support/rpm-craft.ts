@@ -40,6 +40,9 @@ export interface CraftedPackage {
   readonly conflicts?: readonly string[];
   readonly obsoletes?: readonly string[];
   readonly recommends?: readonly string[];
+  readonly suggests?: readonly string[];
+  readonly supplements?: readonly string[];
+  readonly enhances?: readonly string[];
   readonly files?: readonly CraftedFile[];
   readonly scripts?: Readonly<Record<number, string>>;
   /** Further or other entries of the main header. */
@@ -191,6 +194,21 @@ export function craftEntries(spec: CraftedPackage): readonly CraftedEntry[] {
       name: Tag.recommendName,
       flags: Tag.recommendFlags,
       version: Tag.recommendVersion,
+    }),
+    ...relations(spec.suggests ?? [], {
+      name: Tag.suggestName,
+      flags: Tag.suggestFlags,
+      version: Tag.suggestVersion,
+    }),
+    ...relations(spec.supplements ?? [], {
+      name: Tag.supplementName,
+      flags: Tag.supplementFlags,
+      version: Tag.supplementVersion,
+    }),
+    ...relations(spec.enhances ?? [], {
+      name: Tag.enhanceName,
+      flags: Tag.enhanceFlags,
+      version: Tag.enhanceVersion,
     }),
     ...Object.entries(spec.scripts ?? {}).map(([tag, body]) => string(Number(tag), body)),
     ...fileEntries(spec.files ?? []),

@@ -31,10 +31,10 @@ export async function openRoot(directory: string): Promise<PackageDatabase> {
   return database;
 }
 
-/** The plan for some names, or for everything. */
+/** The plan for some names, or for everything; without repositories from those the root names. */
 export async function planFor(
   root: string,
-  repository: string,
+  repositories: readonly string[],
   names: readonly string[] | null,
 ): Promise<Resolution> {
   const database = await openRoot(root);
@@ -47,7 +47,7 @@ export async function planFor(
         : database.packages
             .filter(({ name }) => names.includes(name))
             .map(({ name, arch }) => ({ name, arch, floors: [], cves: [] })),
-    repositories: [`lab=file://${repository}/`],
+    repositories: repositories.map((directory) => `lab=file://${directory}/`),
     allowNew: true,
     now: Date.now(),
     log: silentLog,

@@ -19,7 +19,15 @@ export interface DependencyTags {
   readonly versions: number;
 }
 
-export type DependencyKind = 'provides' | 'requires' | 'conflicts' | 'obsoletes' | 'recommends';
+export type DependencyKind =
+  | 'provides'
+  | 'requires'
+  | 'conflicts'
+  | 'obsoletes'
+  | 'recommends'
+  | 'suggests'
+  | 'supplements'
+  | 'enhances';
 
 export const DEPENDENCY_TAGS: Readonly<Record<DependencyKind, DependencyTags>> = {
   provides: { names: Tag.provideName, flags: Tag.provideFlags, versions: Tag.provideVersion },
@@ -27,6 +35,9 @@ export const DEPENDENCY_TAGS: Readonly<Record<DependencyKind, DependencyTags>> =
   conflicts: { names: Tag.conflictName, flags: Tag.conflictFlags, versions: Tag.conflictVersion },
   obsoletes: { names: Tag.obsoleteName, flags: Tag.obsoleteFlags, versions: Tag.obsoleteVersion },
   recommends: { names: Tag.recommendName, flags: Tag.recommendFlags, versions: Tag.recommendVersion },
+  suggests: { names: Tag.suggestName, flags: Tag.suggestFlags, versions: Tag.suggestVersion },
+  supplements: { names: Tag.supplementName, flags: Tag.supplementFlags, versions: Tag.supplementVersion },
+  enhances: { names: Tag.enhanceName, flags: Tag.enhanceFlags, versions: Tag.enhanceVersion },
 };
 
 /** Dependencies of one kind in a header; `rpmlib(…)` is left out of requirements, because rpm itself provides it. */

@@ -17,7 +17,7 @@ import { MANIFEST_PATHS, readManifest, writeManifests, type ManifestPackage } fr
 import { transactionOrder } from './order.ts';
 import { checkPackage, packageLabel } from './package-check.ts';
 import { releaseVariables } from './release.ts';
-import type { OfferedPackage } from './repositories/candidate.ts';
+import { NO_WEAK_RELATIONS, type OfferedPackage } from './repositories/candidate.ts';
 import { readLocks } from './repositories/locks.ts';
 import { connection, type Repository } from './repositories/repository.ts';
 import { resolve, type Resolved, type ResolveSources } from './resolve.ts';
@@ -112,6 +112,7 @@ function solvableOf(
     requires: same?.requires ?? [],
     conflicts: same?.conflicts ?? [],
     obsoletes: same?.obsoletes ?? [],
+    weak: () => same?.weak() ?? NO_WEAK_RELATIONS,
     hasFile: (path) => (same ?? newest)?.hasFile(path) ?? false,
     held,
     paths: () => [],
@@ -123,7 +124,7 @@ const OBSOLETED = 'obsoleted';
 
 /** The plan with the headers of the packages it replaces, from the repositories that still have them. */
 async function withOldHeaders(
-  { resolution, repositories, state }: Resolved,
+  { resolution, repositories, obsoleted }: Resolved,
   root: RootView,
   request: ResolveRequest,
 ): Promise<Resolved['resolution']> {
@@ -141,7 +142,7 @@ async function withOldHeaders(
   for (const planned of resolution.packages) {
     const old = planned.from === undefined ? undefined : await find(planned.name, planned.arch, planned.from);
     const gone: string[] = [];
-    for (const { installed, by } of state.obsoleted) {
+    for (const { installed, by } of obsoleted) {
       if (by !== planned.name) continue;
       const header = await find(installed.name, installed.arch, versionOf(installed));
       if (header !== undefined) gone.push(header);

@@ -5,6 +5,20 @@ import type { Comparison, Relation } from '../dependencies.ts';
 import type { Evr } from '../version.ts';
 import { childOf, childrenOf, parseXml, textOf, type XmlElement } from './xml.ts';
 
+export interface WeakRelations {
+  readonly recommends: readonly Relation[];
+  readonly suggests: readonly Relation[];
+  readonly supplements: readonly Relation[];
+  readonly enhances: readonly Relation[];
+}
+
+export const NO_WEAK_RELATIONS: WeakRelations = {
+  recommends: [],
+  suggests: [],
+  supplements: [],
+  enhances: [],
+};
+
 /** What solving needs to know of a package, installed or offered. */
 export interface SolvablePackage {
   readonly name: string;
@@ -17,6 +31,8 @@ export interface SolvablePackage {
   readonly requires: readonly Relation[];
   readonly conflicts: readonly Relation[];
   readonly obsoletes: readonly Relation[];
+  /** What it would like to have beside it, and beside what it would like to be. */
+  readonly weak: () => WeakRelations;
   /** True when the package has the file; of an offered package only some files are known at once. */
   readonly hasFile: (path: string) => boolean;
 }
@@ -56,6 +72,12 @@ export function parseCandidate(bytes: Uint8Array, index: number, what: string): 
     const list = childOf(format, `rpm:${name}`);
     return list ? childrenOf(list, 'rpm:entry').map(readRelation) : [];
   };
+  const weak: WeakRelations = {
+    recommends: relations('recommends'),
+    suggests: relations('suggests'),
+    supplements: relations('supplements'),
+    enhances: relations('enhances'),
+  };
   const name = need(textOf(element, 'name'), 'name');
   const arch = need(textOf(element, 'arch'), 'arch');
   const ver = need(version['ver'], 'version');
@@ -75,6 +97,7 @@ export function parseCandidate(bytes: Uint8Array, index: number, what: string): 
     requires: relations('requires').filter(({ name: required }) => !required.startsWith('rpmlib(')),
     conflicts: relations('conflicts'),
     obsoletes: relations('obsoletes'),
+    weak: () => weak,
     hasFile: (path) => files.has(path),
     checksum: {
       algorithm: need(HASHES[checksum.attributes['type'] ?? ''], 'checksum of a known kind'),

@@ -278,6 +278,11 @@ export class Repository {
     this.keys = opened.context.keys;
   }
 
+  /** How many packages there are. */
+  get size(): number {
+    return this.#opened.index.count;
+  }
+
   named(name: string): readonly OfferedPackage[] {
     return (this.#names().get(name) ?? []).map((index) => this.#package(index));
   }

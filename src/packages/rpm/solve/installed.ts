@@ -1,8 +1,8 @@
-// The installed packages as the solver sees them, with indexes by what they provide and require.
+// The installed packages as the solver sees them, with indexes by name and by what they provide.
 import { headerFiles } from '../files.ts';
 import { DEPENDENCY_TAGS, formatRelation, headerRelations, type Relation } from '../dependencies.ts';
 import { text, type Header } from '../header.ts';
-import type { SolvablePackage } from '../repositories/candidate.ts';
+import type { SolvablePackage, WeakRelations } from '../repositories/candidate.ts';
 import { parseRich, type RichDependency } from '../rich.ts';
 import { headerEvr } from '../scripts.ts';
 import { Tag } from '../tags.ts';
@@ -22,6 +22,7 @@ export function installedSolvable(header: Header, held: string | undefined): Ins
   let paths: ReadonlySet<string> | undefined;
   const files = (): ReadonlySet<string> =>
     (paths ??= new Set(headerFiles(header, name, 'DATABASE_INVALID').map(({ path }) => path)));
+  let weak: WeakRelations | undefined;
   return {
     name,
     arch: text(header, Tag.arch) ?? '',
@@ -32,6 +33,13 @@ export function installedSolvable(header: Header, held: string | undefined): Ins
     requires: relations('requires'),
     conflicts: relations('conflicts'),
     obsoletes: relations('obsoletes'),
+    weak: () =>
+      (weak ??= {
+        recommends: relations('recommends'),
+        suggests: relations('suggests'),
+        supplements: relations('supplements'),
+        enhances: relations('enhances'),
+      }),
     hasFile: (path) => files().has(path),
     held,
     paths: files,
@@ -82,7 +90,6 @@ export function namesIn(dependency: RichDependency): readonly string[] {
 export class InstalledSet {
   readonly all: readonly InstalledSolvable[];
   readonly #providers = new Map<string, InstalledSolvable[]>();
-  readonly #requirers = new Map<string, InstalledSolvable[]>();
   readonly #named = new Map<string, InstalledSolvable[]>();
   #owners: Map<string, InstalledSolvable[]> | undefined;
 
@@ -92,8 +99,6 @@ export class InstalledSet {
       add(this.#named, solvable.name, solvable);
       for (const name of new Set(solvable.provides.map((relation) => relation.name)))
         add(this.#providers, name, solvable);
-      for (const name of new Set(requirementsOf(solvable).flatMap(({ dependency }) => namesIn(dependency))))
-        add(this.#requirers, name, solvable);
     }
   }
 
@@ -105,19 +110,6 @@ export class InstalledSet {
   providers(name: string): readonly InstalledSolvable[] {
     const stated = this.#providers.get(name) ?? [];
     return name.startsWith('/') ? [...new Set([...stated, ...(this.#files().get(name) ?? [])])] : stated;
-  }
-
-  /** Packages whose requirements mention the name. */
-  requirers(name: string): readonly InstalledSolvable[] {
-    return this.#requirers.get(name) ?? [];
-  }
-
-  /** Packages that require something by path which `solvable` has. */
-  requirersOfFiles(solvable: SolvablePackage): readonly InstalledSolvable[] {
-    const found = new Set<InstalledSolvable>();
-    for (const [name, list] of this.#requirers)
-      if (name.startsWith('/') && solvable.hasFile(name)) for (const requirer of list) found.add(requirer);
-    return [...found];
   }
 
   #files(): ReadonlyMap<string, readonly InstalledSolvable[]> {

@@ -1,8 +1,7 @@
-// What the repositories offer for this image, filtered as dnf and zypp do: architecture, excludes, priorities, modules,
-// locks, vendor.
+// What the repositories offer for this image, filtered as dnf and zypp do: architecture, excludes, modules, locks,
+// vendor. Priorities hide nothing: they are a matter of choice.
 import { formatEvr, compareEvr } from '../version.ts';
 import type { OfferedPackage, SolvablePackage } from '../repositories/candidate.ts';
-import type { RepositoryConfig } from '../repositories/configuration.ts';
 import { matchesGlob } from '../repositories/glob.ts';
 import type { Locks } from '../repositories/locks.ts';
 import type { ModuleFilter } from '../repositories/modules.ts';
@@ -24,15 +23,14 @@ export interface OfferRules {
 }
 
 export class Offers {
-  readonly #repositories: readonly Repository[];
+  /** Better priority first, then lower cost, then the order of the configuration. */
+  readonly repositories: readonly Repository[];
   readonly #rules: OfferRules;
-  readonly #bestPriority = new Map<string, number>();
   readonly #byName = new Map<string, readonly Offer[]>();
   readonly #known = new WeakMap<OfferedPackage, Offer>();
 
   constructor(repositories: readonly Repository[], rules: OfferRules) {
-    // better priority first, then lower cost, then the order of the configuration
-    this.#repositories = repositories.toSorted(
+    this.repositories = repositories.toSorted(
       (a, b) => a.config.priority - b.config.priority || a.config.cost - b.config.cost,
     );
     this.#rules = rules;
@@ -42,7 +40,7 @@ export class Offers {
   named(name: string): readonly Offer[] {
     let offers = this.#byName.get(name);
     if (!offers) {
-      offers = this.#repositories
+      offers = this.repositories
         .flatMap((repository) =>
           repository.named(name).map((candidate) => this.#remember(candidate, repository)),
         )
@@ -77,15 +75,10 @@ export class Offers {
 
   async ownersInFileLists(path: string): Promise<readonly Offer[]> {
     const found: Offer[] = [];
-    for (const repository of this.#repositories)
+    for (const repository of this.repositories)
       for (const candidate of await repository.ownersInFileLists(path))
         if (this.#allows({ candidate, repository })) found.push(this.#remember(candidate, repository));
     return found;
-  }
-
-  /** Rank of an architecture: lower is better. */
-  rank(arch: string): number {
-    return arch === 'noarch' ? 0 : this.#rules.architectures.indexOf(arch);
   }
 
   mayReplace(from: string, to: string): boolean {
@@ -94,7 +87,7 @@ export class Offers {
 
   #collect(find: (repository: Repository) => readonly OfferedPackage[]): readonly Offer[] {
     const found = new Set<Offer>();
-    for (const repository of this.#repositories)
+    for (const repository of this.repositories)
       for (const candidate of find(repository)) {
         const offer = this.#remember(candidate, repository);
         if (this.#allows(offer)) found.add(offer);
@@ -118,21 +111,7 @@ export class Offers {
     if (excluded(candidate, excludes) || excluded(candidate, config.excludes)) return false;
     if (config.includes.length > 0 && !excluded(candidate, config.includes)) return false;
     if (!locks.allows(candidate.name, candidate.evr, candidate.arch)) return false;
-    if (!modules.allows(candidate, config.moduleHotfixes)) return false;
-    return config.priority <= this.#priorityOf(candidate.name, config);
-  }
-
-  /** The best priority that any repository has the name with. */
-  #priorityOf(name: string, config: RepositoryConfig): number {
-    const known = this.#bestPriority.get(name);
-    if (known !== undefined) return known;
-    let best = config.priority;
-    for (const repository of this.#repositories) {
-      if (repository.config.priority >= best) break;
-      if (repository.named(name).length > 0) best = repository.config.priority;
-    }
-    this.#bestPriority.set(name, best);
-    return best;
+    return modules.allows(candidate, config.moduleHotfixes);
   }
 }
 
