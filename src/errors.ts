@@ -115,5 +115,5 @@ export function redact(text: string): string {
 
 function oneLine(text: string): string {
   // oxlint-disable-next-line no-control-regex -- control characters from outside must not reach a terminal
-  return text.replace(/[\u0000-\u001f\u007f]+/g, ' ').trim();
+  return text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ').trim();
 }

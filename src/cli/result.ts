@@ -6,7 +6,7 @@ import type { PatchRun } from '../patch/patch.ts';
 import { errorOutcome } from '../patch/platform-outcome.ts';
 import type { Streams } from './main.ts';
 import type { Terminal } from './terminal.ts';
-import { formatBytes } from './terminal.ts';
+import { formatBytes, printLines } from './terminal.ts';
 import { TOOL } from './tool.ts';
 
 /** The document of a run that ended before anything was known of the image. */
@@ -32,12 +32,12 @@ export function showOutcome(
 ): void {
   terminal.close();
   if (flags.json) streams.stdout.write(document(run.outcome));
-  else for (const line of outcomeLines(run.outcome)) streams.stdout.write(`${line}\n`);
+  else printLines(streams.stdout, outcomeLines(run.outcome));
   if (run.failure) terminal.error(run.failure.message, run.failure.hint);
 }
 
 export function showPlan(run: PatchRun, streams: Streams): void {
-  for (const line of platformsToTell(run.outcome).flatMap(planLines)) streams.stdout.write(`${line}\n`);
+  printLines(streams.stdout, platformsToTell(run.outcome).flatMap(planLines));
 }
 
 /** What stopped the run is told once, as its error. */
@@ -55,8 +55,17 @@ function outcomeLines(outcome: Outcome): readonly string[] {
   const lines = platformsToTell(outcome).flatMap(platformLines);
   if (outcome.changed) lines.push(`${image.target}@${image.digest}`);
   else if (outcome.error === undefined && image.platforms.every(({ status }) => status !== 'planned'))
-    lines.push(`${image.source} is up to date; nothing was written`);
+    lines.push(
+      `${image.source} ${isShort(image.platforms) ? 'is left as it is' : 'is up to date'}; nothing was written`,
+    );
   return lines;
+}
+
+/** Something is wanted and cannot be had. */
+function isShort(platforms: readonly PlatformOutcome[]): boolean {
+  return platforms.some(
+    ({ skipped, error }) => error !== undefined || skipped.some(({ failure }) => failure),
+  );
 }
 
 function platformLines(platform: PlatformOutcome): readonly string[] {

@@ -57,7 +57,7 @@ export function openTerminal({ stream, mode, warnings, debug, color }: TerminalO
   };
   const say = (level: string, prefix: string, message: string, fields: LogFields | undefined): void => {
     if (mode === 'rawjson') event(level, message, fields);
-    else line(`${prefix}${redact(message + formatFields(fields))}`);
+    else line(`${prefix}${printable(redact(message + formatFields(fields)))}`);
   };
   const quiet = mode === 'quiet';
   return {
@@ -97,7 +97,8 @@ function plainProgress(line: (text: string) => void): Progress {
       let bytes = 0;
       return {
         advance: (count) => void (bytes += count),
-        done: (note) => line(`${label}: ${note ?? formatBytes(bytes === 0 ? (total ?? 0) : bytes)}`),
+        done: (note) =>
+          line(printable(`${label}: ${note ?? formatBytes(bytes === 0 ? (total ?? 0) : bytes)}`)),
       };
     },
   };
@@ -134,7 +135,8 @@ function openBars(stream: NodeJS.WriteStream): Bars {
   });
   let open = true;
   return {
-    start(label, total): Task {
+    start(name, total): Task {
+      const label = printable(name);
       const width = 34;
       const shown = label.length > width ? `${label.slice(0, width - 1)}…` : label.padEnd(width);
       let bytes = 0;
@@ -167,6 +169,20 @@ function openBars(stream: NodeJS.WriteStream): Bars {
       multi.stop();
     },
   };
+}
+
+/**
+ * Text of an image or a server as it may reach a terminal: without what moves the cursor, changes the title or turns the
+ * direction of writing.
+ */
+export function printable(text: string): string {
+  // oxlint-disable-next-line no-control-regex -- they are what is looked for
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, '\ufffd');
+}
+
+/** Lines of hostile text for standard output. */
+export function printLines(stream: NodeJS.WritableStream, lines: readonly string[]): void {
+  for (const line of lines) stream.write(`${printable(line)}\n`);
 }
 
 /** Decimal units, as registries and disks count. */

@@ -45,6 +45,8 @@ export interface IndexImage {
 
 const MAX_NESTING = 4;
 const MAX_IMAGES = 1000;
+/** Of all indexes together: a few that list each other many times would make millions of visits. */
+const MAX_ENTRIES = 4000;
 
 /**
  * Reads the image behind a document, tag or digest. `platform` chooses from an index and must match a single image.
@@ -100,6 +102,7 @@ export async function readIndexImage(store: ImageStore, child: IndexImage): Prom
  */
 export async function listImages(store: ImageStore, document: Document): Promise<readonly IndexImage[]> {
   const images: IndexImage[] = [];
+  let entries = 0;
   const visit = async (document: Document, path: IndexImage['path']): Promise<void> => {
     const parsed = parseDocument(document);
     if (parsed.kind === 'manifest') {
@@ -112,6 +115,11 @@ export async function listImages(store: ImageStore, document: Document): Promise
     const inside = [...path, { document, index: parsed }];
     for (const child of parsed.manifests) {
       const kind = childKind(child);
+      if (++entries > MAX_ENTRIES)
+        throw new OnlayError(
+          'LIMIT_EXCEEDED',
+          `${store.name}: the indexes have more than ${MAX_ENTRIES} entries`,
+        );
       if (images.length >= MAX_IMAGES)
         throw new OnlayError(
           'LIMIT_EXCEEDED',

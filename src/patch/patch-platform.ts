@@ -102,7 +102,14 @@ export async function patchPlatform(
     baseDigest: patched?.baseDigest ?? image.document.descriptor.digest,
     base: image,
   };
-  if (isEmpty(current)) return unpatched;
+  const refuseMissing = (plan: Plan): void => {
+    const missing = options.ignoreErrors ? undefined : missingFixes(plan);
+    if (missing) throw missing;
+  };
+  if (isEmpty(current)) {
+    refuseMissing(current);
+    return unpatched;
+  }
 
   const { base, tree, plan, origin } = await findGround(image, whole, current, {
     log,
@@ -111,7 +118,7 @@ export async function patchPlatform(
     readBelow: (layers) => readTree(mergeLayers(indexes.slice(0, layers)), described, { log, anyDistro }),
     plan: (below, keep) => stopwatch.time('plan', () => planTree(below, { ...options, keep }, facts)),
   });
-  refuseFailures(plan, options);
+  refuseMissing(plan);
   if (options.dryRun) return { ...unpatched, plan, tree };
 
   const epoch = fileEpoch(base.config.created, options.sourceDateEpoch);
@@ -164,12 +171,13 @@ function bindReport(report: Report | undefined, image: Image, tree: Tree, option
     });
 }
 
-function refuseFailures(plan: Plan, options: PlatformOptions): void {
+/** FIX_UNAVAILABLE when something that is wanted cannot be had. */
+export function missingFixes(plan: Plan): OnlayError | undefined {
   const failures = plan.skipped.filter(({ failure }) => failure);
-  if (failures.length === 0 || options.ignoreErrors) return;
+  if (failures.length === 0) return undefined;
   const shown = failures.slice(0, 5).map(({ name, detail }) => `${name} (${detail})`);
   const rest = failures.length - shown.length;
-  throw new OnlayError(
+  return new OnlayError(
     'FIX_UNAVAILABLE',
     `${failures.length} wanted fixes cannot be applied: ${shown.join('; ')}${rest > 0 ? ` and ${rest} more` : ''}`,
     {

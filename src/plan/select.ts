@@ -28,18 +28,20 @@ export function select(
     string,
     { name: string; arch: string; floors: (readonly string[])[]; cves: Set<string> }
   >();
-  const skipped = new Map<string, Skipped>();
+  const skipped = new Map<string, Omit<Skipped, 'cves'> & { readonly cves: Set<string> }>();
   const skip = (name: string, reason: Skipped['reason'], detail: string, id: string): void => {
     const key = `${name}\n${reason}`;
-    const cves = new Set([...(skipped.get(key)?.cves ?? []), ...(id === '' ? [] : [id])]);
-    skipped.set(key, { name, reason, detail, failure: false, cves: [...cves].sort() });
+    const entry = skipped.get(key) ?? { name, reason, detail, failure: false, cves: new Set<string>() };
+    if (id !== '') entry.cves.add(id);
+    skipped.set(key, entry);
   };
+  const concerned = byName(installed);
   for (const finding of findings) {
     if (!wantsFinding(policy, finding)) {
       skip(finding.name, 'filtered', 'left out by the given filters', finding.id);
       continue;
     }
-    const targets = installed.filter((candidate) => concerns(finding, candidate));
+    const targets = concerned(finding);
     if (targets.length === 0) {
       skip(finding.name, 'not-installed', 'the report names it, the package database does not', finding.id);
       continue;
@@ -64,18 +66,28 @@ export function select(
         floors: unique(floors),
         cves: [...cves].sort(),
       })),
-    skipped: [...skipped.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, value]) => value),
+    skipped: [...skipped.entries()]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([, value]) => ({ ...value, cves: [...value.cves].sort() })),
   };
 }
 
-function concerns(finding: Finding, candidate: InstalledPackage): boolean {
-  const names =
-    finding.match === 'binary'
-      ? [candidate.name]
-      : finding.match === 'source'
-        ? [candidate.source]
-        : [candidate.name, candidate.source];
-  return names.includes(finding.name) && (finding.arch === undefined || finding.arch === candidate.arch);
+/** Answers the installed packages a finding is about. Looked up, because a report may have a million findings. */
+function byName(installed: readonly InstalledPackage[]): (finding: Finding) => readonly InstalledPackage[] {
+  const found = new Map<string, InstalledPackage[]>();
+  const add = (match: Finding['match'], name: string, item: InstalledPackage): void => {
+    const key = `${match}\n${name}`;
+    const items = found.get(key);
+    if (items) items.push(item);
+    else found.set(key, [item]);
+  };
+  for (const item of installed) {
+    add('binary', item.name, item);
+    add('source', item.source, item);
+    for (const name of new Set([item.name, item.source])) add('either', name, item);
+  }
+  return ({ match, name, arch }) =>
+    (found.get(`${match}\n${name}`) ?? []).filter((item) => arch === undefined || arch === item.arch);
 }
 
 function unique(floors: readonly (readonly string[])[]): readonly (readonly string[])[] {

@@ -281,6 +281,14 @@ test('a fix that the mirror does not have', async () => {
     ['hello'],
   );
   assert.ok(run.outcome.image?.platforms[0]?.skipped.some(({ name }) => name === 'libgreet1'));
+  // also when it is all that is wanted
+  writeFileSync(report, toyReport([{ name: 'libgreet1', fixed: '9.9-1' }]));
+  await refused(world, ['-i', world.image, '--push', '-r', report], 5, 'FIX_UNAVAILABLE', /libgreet1/);
+  const plan = await onlay(['plan', '-i', world.image, '-r', report]);
+  assert.equal(plan.status, 5, plan.stderr);
+  const nothing = await onlay(['patch', '-i', world.image, '--push', '-r', report, '--ignore-errors']);
+  assert.equal(nothing.status, 0, nothing.stderr);
+  assert.match(nothing.stdout, /is left as it is; nothing was written/);
 });
 
 test('no credentials, and wrong ones', async () => {

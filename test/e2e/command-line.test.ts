@@ -93,7 +93,7 @@ test("copa's flags that mean nothing here are taken with a warning", async () =>
 test('a severity that no scanner knows is refused, not taken for one without findings', async () => {
   await using world = await startToyWorld();
   const report = join(world.folder, 'report.json');
-  writeFileSync(report, toyReport([{ name: 'libfoo1', fixed: '2' }]));
+  writeFileSync(report, toyReport([{ name: 'libgreet1', fixed: '2' }]));
   const run = await runInProcess(['plan', '-i', world.layout, '-r', report, '--severity', 'severe,high']);
   assert.equal(run.status, 2);
   assert.match(run.stderr, /--severity does not know "SEVERE"\nhint: severities are CRITICAL/);

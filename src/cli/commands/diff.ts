@@ -9,6 +9,7 @@ import type { RunStreams } from '../main.ts';
 import { openSource } from '../places.ts';
 import { openSession } from '../session.ts';
 import type { Session } from '../session.ts';
+import { printLines } from '../terminal.ts';
 import type { InspectFlags } from './inspect.ts';
 
 export async function diff(
@@ -42,15 +43,17 @@ export async function diff(
   if (flags.json)
     streams.stdout.write(`${JSON.stringify({ schemaVersion: 1, platforms: differences }, null, 2)}\n`);
   else
-    for (const { platform, packages, files } of differences) {
-      streams.stdout.write(`${platform}: ${packages.length} packages, ${files.length} files\n`);
-      for (const item of packages)
-        streams.stdout.write(
-          `  ${item.name} ${item.arch}: ${item.before ?? '(none)'} → ${item.after ?? '(none)'}\n`,
-        );
-      for (const { path, change, fields } of files)
-        streams.stdout.write(`  ${change} ${path}${fields.length > 0 ? ` (${fields.join(', ')})` : ''}\n`);
-    }
+    for (const { platform, packages, files } of differences)
+      printLines(streams.stdout, [
+        `${platform}: ${packages.length} packages, ${files.length} files`,
+        ...packages.map(
+          (item) => `  ${item.name} ${item.arch}: ${item.before ?? '(none)'} → ${item.after ?? '(none)'}`,
+        ),
+        ...files.map(
+          ({ path, change, fields }) =>
+            `  ${change} ${path}${fields.length > 0 ? ` (${fields.join(', ')})` : ''}`,
+        ),
+      ]);
   return 0;
 }
 

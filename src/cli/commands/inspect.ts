@@ -7,7 +7,7 @@ import { readPlatforms } from '../inputs.ts';
 import type { OutputFlags, TransportFlags } from '../options.ts';
 import { openSource } from '../places.ts';
 import { openSession } from '../session.ts';
-import { formatBytes } from '../terminal.ts';
+import { formatBytes, printLines } from '../terminal.ts';
 
 export type InspectFlags = TransportFlags & OutputFlags & { readonly platform?: readonly string[] };
 
@@ -30,7 +30,7 @@ export async function inspect(image: string, flags: InspectFlags, streams: RunSt
     streams.stdout.write(
       `${JSON.stringify({ schemaVersion: 1, image: image, platforms: found }, null, 2)}\n`,
     );
-  else for (const platform of found) for (const line of lines(platform)) streams.stdout.write(`${line}\n`);
+  else printLines(streams.stdout, found.flatMap(lines));
   return 0;
 }
 

@@ -1,5 +1,9 @@
 // `onlay plan`: the pipeline up to the plan. Nothing is downloaded but signed indexes, nothing is written.
+import { OnlayError } from '../../errors.ts';
+import type { ErrorCode } from '../../errors.ts';
+import { missingFixes } from '../../patch/patch-platform.ts';
 import { patchImage } from '../../patch/patch.ts';
+import type { PatchRun } from '../../patch/patch.ts';
 import { serializePlans } from '../../plan/plan.ts';
 import { exitStatus } from '../exit-codes.ts';
 import type { RunStreams } from '../main.ts';
@@ -23,6 +27,14 @@ export async function plan(
       run.failure ? errorDocument(run.failure, terminal.warnings) : serializePlans(run.plans),
     );
   else showPlan(run, streams);
-  if (run.failure) terminal.error(run.failure.message, run.failure.hint);
-  return run.failure ? exitStatus(run.failure) : 0;
+  const failure = run.failure ?? (flags.ignoreErrors ? undefined : shortfall(run));
+  if (failure) terminal.error(failure.message, failure.hint);
+  return failure ? exitStatus(failure) : 0;
+}
+
+/** What would stop `patch`: the plan is shown all the same. */
+function shortfall({ outcome, plans }: PatchRun): OnlayError | undefined {
+  const failed = outcome.image?.platforms.find(({ error }) => error)?.error;
+  if (failed) return new OnlayError(failed.code as ErrorCode, failed.message, { hint: failed.hint });
+  return plans.map(missingFixes).find((error) => error !== undefined);
 }

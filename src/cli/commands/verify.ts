@@ -6,6 +6,7 @@ import { parseEpoch } from '../options.ts';
 import type { ApplyFlags, OutputFlags, PlanFlags, TransportFlags } from '../options.ts';
 import { openSource } from '../places.ts';
 import { openSession } from '../session.ts';
+import { printLines } from '../terminal.ts';
 
 export type VerifyFlags = TransportFlags &
   OutputFlags &
@@ -43,11 +44,11 @@ export async function verify(image: string, flags: VerifyFlags, streams: RunStre
     streams.stdout.write(
       `${JSON.stringify({ schemaVersion: 1, image, valid: found.length === 0, problems: found }, null, 2)}\n`,
     );
-  else {
-    for (const { where, severity, kind, message } of found)
-      streams.stdout.write(`${where}: ${severity}: ${kind}: ${message}\n`);
-    streams.stdout.write(`${source.name}: ${summary(found.length)}\n`);
-  }
+  else
+    printLines(streams.stdout, [
+      ...found.map(({ where, severity, kind, message }) => `${where}: ${severity}: ${kind}: ${message}`),
+      `${source.name}: ${summary(found.length)}`,
+    ]);
   return found.length === 0 ? 0 : 6;
 }
 
