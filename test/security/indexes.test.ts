@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Document } from '../../src/oci/image-store.ts';
 import { listImages } from '../../src/oci/image.ts';
-import { makeDescriptor, serialize, type Descriptor, type JsonObject } from '../../src/oci/manifest.ts';
+import type { JsonObject } from '../../src/oci/manifest.ts';
 import { OCI_INDEX } from '../../src/oci/media-types.ts';
 import { documentOf, layerOf, putImage } from '../support/images.ts';
 import { MemoryStore } from '../support/memory-store.ts';
