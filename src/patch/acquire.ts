@@ -27,7 +27,7 @@ export interface AcquireContext {
 }
 
 /** Names what is kept of each layer; a cached index of another policy is not used. Raise it when captures change. */
-const POLICY = 'captures-2';
+const POLICY = 'captures-3';
 
 export async function acquireLayers(
   store: ImageStore,

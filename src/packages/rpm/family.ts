@@ -21,7 +21,7 @@ export const rpm: PackageFamily = {
 const CONFIG_LIMIT = 2 * 1024 ** 2;
 const CONFIG_ELSEWHERE_LIMIT = 64 * 1024;
 const CONFIG_ELSEWHERE =
-  /^(?!.*(?:node_modules|site-packages)\/).*\.(?:conf|cnf|cfg|cf|ini|rc)$|^root\/\.|^usr\/share\/misc\//;
+  /^(?!.*(?:node_modules|site-packages)\/).*\.(?:conf|cnf|cfg|cf|ini|rc)$|^root\/\.|^usr\/share\/misc\/|^usr\/lib\/(?:systemd\/(?:system|user)\/[^/]+|[^/]*(?:-release|motd|issue))$|\/gconv-modules$/;
 
 function captures(path: RootPath, size: number): boolean {
   if (isDatabaseFile(path) || MANIFEST_PATHS.includes(path)) return true;

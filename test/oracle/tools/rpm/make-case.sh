@@ -131,11 +131,25 @@ rebuild() { # TARGET PAYLOAD RELEASE-OF-COMMAND NAME…: newer releases of insta
   for n in "$@"; do
     old=$(python3 "$here/rpmdb.py" list "$work/source.db" | sed -n "s/^[0-9]* $n-[^-]*-\([^-]*\)\.[^.]*$/\1/p")
     python3 "$here/respec.py" "$work/source.db" "$root" "$n" "$($bump "$old")" "$work/$n.spec" "$work/tree-$n"
+    [ -z "${ALONE:-}" ] || sed -i '/^Requires:/d' "$work/$n.spec"
     quiet rpmbuild -bb --quiet --target "$target" --define "_dbpath $work/builddb" --define "_topdir $work/rb" --define "_rpmdir $work/rebuilt" --define "_build_id_links none" \
       --define "_build_name_fmt %%{NAME}-%%{VERSION}-%%{RELEASE}.%%{ARCH}.rpm" --define "__os_install_post %{nil}" --define "debug_package %{nil}" \
       --define "_buildhost builder" --define "_binary_payload $payload" "$work/$n.spec"
   done
   sign "$work"/rebuilt/*.rpm
+}
+
+package_names() { # all of the image, without keys
+  rpm --dbpath "$root/$DBDIR" -qa --qf '%{NAME}\n' | grep -v ^gpg-pubkey | sort
+}
+
+# files_of TARGET PAYLOAD NAME…: the files of packages that are only in a database, made up, into $root
+files_of() {
+  local n target=$1 payload=$2; shift 2
+  root=$work/none rebuild "$target" "$payload" echo "$@"
+  # directories may be symlinks of another package
+  for n in "$@"; do tar -C "$work/tree-$n" -c . | tar -C "$root" -x --keep-directory-symlink; rm -rf "$work/tree-$n" "$work/$n.spec"; done
+  rm -rf "$work/rebuilt"
 }
 
 distro_packages() { # built once for the three synthetic cases
@@ -209,14 +223,23 @@ json.dump({"SchemaVersion": 2, "ArtifactName": "case", "ArtifactType": "containe
           open(folder + "/report.json", "w"), indent=1)
 PY
   finish ;;
-alma9-micro)
+alma9-micro | alma9-micro-all | alma9-sysimage)
   make_key
   open_image arm64
   tar -xJf "$data/almalinux-9-micro-aarch64-rootfs.tar.xz" -C "$root" --numeric-owner --xattrs --xattrs-include='*'
   layer
+  if [ $name = alma9-sysimage ]; then # as Fedora has it, moved in a second layer
+    DBDIR=usr/lib/sysimage/rpm; macros
+    mkdir -p "$root/usr/lib/sysimage"; mv "$root/var/lib/rpm" "$root/$DBDIR"; ln -s ../../usr/lib/sysimage/rpm "$root/var/lib/rpm"
+    layer
+  fi
   cp "$root/$DBDIR/$DBFILE" "$work/source.db"
   newer() { case $1 in *.el9*) echo "${1/.el9/.99.el9}" ;; *) echo "$1.99" ;; esac; }
-  rebuild aarch64 w3.zstdio newer tzdata libgcc pcre2-syntax pcre2 ncurses-base ncurses-libs libattr bash
+  names='tzdata libgcc pcre2-syntax pcre2 ncurses-base ncurses-libs libattr bash'
+  [ $name != alma9-micro-all ] || names=$(package_names)
+  [ $name != alma9-sysimage ] || names='bash coreutils-single glibc-common libcap'
+  # shellcheck disable=SC2086
+  rebuild aarch64 w3.zstdio newer $names
   edit etc/xattr.conf; edit etc/skel/.bashrc; rm -f "$root/etc/skel/.bash_logout"
   layer; close_image
   repository "$case_dir/serve/repo" "$work"/rebuilt/*.rpm; cp "$KEY" "$case_dir/key.asc"
@@ -224,7 +247,7 @@ alma9-micro)
   # the image was installed without documentation, which only FILESTATES of its packages say
   FLAGS=nodocs upgrade --forcearch=aarch64 --releasever=9 --setopt=reposdir=/dev/null --repofrompath="lab,file://$case_dir/serve/repo" --nogpgcheck upgrade
   finish ;;
-alma8-micro-bdb)
+alma8-micro-bdb | alma8-micro-all)
   KIND=bdb DBFILE=Packages
   make_key
   open_image s390x
@@ -232,37 +255,87 @@ alma8-micro-bdb)
   layer
   cp "$root/$DBDIR/$DBFILE" "$work/source.db"
   newer() { case $1 in *.el8*) echo "${1/.el8/.99.el8}" ;; *) echo "$1.99" ;; esac; }
-  rebuild s390x w2.xzdio newer tzdata libgcc pcre2 ncurses-base ncurses-libs libattr
+  names='tzdata libgcc pcre2 ncurses-base ncurses-libs libattr'
+  # FILESTATES of the thousands of %ghost directories of filesystem depend on the version of rpm
+  [ $name = alma8-micro-bdb ] || names=$(package_names | grep -vx filesystem)
+  # shellcheck disable=SC2086
+  rebuild s390x w2.xzdio newer $names
   edit etc/xattr.conf
   layer; close_image; to_sqlite
   repository "$case_dir/serve/repo" "$work"/rebuilt/*.rpm; cp "$KEY" "$case_dir/key.asc"
   printf '%s\n' --repo 'lab={SERVE}/repo' --trust-key '{CASE}/key.asc' >"$case_dir/args"
+  # rpm in the image would read this; rpm --root does not
+  sed -n '/^%_install_langs/p' "$root/etc/rpm/macros.image-language-conf" >>"$HOME/.rpmmacros"
   FLAGS=nodocs upgrade --forcearch=s390x --releasever=8 --setopt=reposdir=/dev/null --repofrompath="lab,file://$case_dir/serve/repo" --nogpgcheck upgrade
-  finish ;;
-sle15-ndb)
+  macros; finish ;;
+sle15-ndb | sle15-ndb-more)
   KIND=ndb DBDIR=usr/lib/sysimage/rpm DBFILE=Packages.db COLOR=0; macros
   make_key
   cp "$data/rpmdb-sle15-bci-Packages.db" "$work/source.db"
   open_image amd64
-  root=$work/none rebuild x86_64 w5.xzdio echo libz1 terminfo-base     # first: the same release, for the files of the image
+  names='libz1 terminfo-base'
+  [ $name = sle15-ndb ] || names='bash coreutils glibc libselinux1 libgcc_s1 perl-base file-magic rpm-ndb rpm-config-SUSE libreadline7'
+  # shellcheck disable=SC2086
+  files_of x86_64 w5.xzdio $names
   mkdir -p "$root"/{etc/zypp/repos.d,usr/lib64,usr/share,usr/lib/sysimage/rpm,var/lib,var/log,tmp,run}
   ln -s ../../usr/lib/sysimage/rpm "$root/var/lib/rpm"
   printf 'root:x:0:0:root:/root:/bin/sh\n' >"$root/etc/passwd"; printf 'root:x:0:\n' >"$root/etc/group"
   printf 'NAME="SLES"\nVERSION="15-SP3"\nVERSION_ID="15.3"\nPRETTY_NAME="SUSE Linux Enterprise Server 15 SP3"\nID="sles"\nID_LIKE="suse"\nCPE_NAME="cpe:/o:suse:sles:15:sp3"\n' >"$root/etc/os-release"
   printf '[SLE_BCI]\nname=SLE BCI\nenabled=1\nautorefresh=1\nbaseurl=https://updates.suse.example/SLE_BCI/\ntype=rpm-md\ngpgcheck=1\n' >"$root/etc/zypp/repos.d/SLE_BCI.repo"
-  for n in libz1 terminfo-base; do cp -a "$work/tree-$n/." "$root/"; rm -rf "$work/tree-$n" "$work/$n.spec"; done
-  rm -rf "$work/rebuilt"
   cp "$work/source.db" "$root/$DBDIR/Packages.db"
   # an index without entries, made for this generation of Packages.db: stale as soon as that changes
   python3 -c 'import struct, sys; b = open(sys.argv[1], "rb").read(12); g = struct.unpack("<I", b[8:])[0]
 open(sys.argv[2], "wb").write((struct.pack("<4sIIIII", b"RpmX", 0, 1, 1, 4096, g) + bytes(8) + (b"Slot" + bytes(12)) * 254)[:4096].ljust(4096, b"\0"))' "$root/$DBDIR/Packages.db" "$root/$DBDIR/Index.db"
   layer
   newer() { echo "$1.99"; }
-  rebuild x86_64 w5.xzdio newer libz1 terminfo-base
-  edit usr/share/misc/termcap
+  # shellcheck disable=SC2086
+  rebuild x86_64 w5.xzdio newer $names
+  [ $name != sle15-ndb ] || edit usr/share/misc/termcap
+  [ $name = sle15-ndb ] || edit etc/bash.bashrc
   layer; close_image; to_sqlite
   repository "$case_dir/serve/SLE_BCI" "$work"/rebuilt/*.rpm; cp "$KEY" "$case_dir/key.asc"
   printf '%s\n' --mirror 'https://updates.suse.example/={SERVE}/' --trust-key '{CASE}/key.asc' >"$case_dir/args"
+  # documentation is left out here, which the database says
+  quiet rpm --root "$real" -U --noscripts --notriggers --nosignature --nodeps --excludedocs "$work"/rebuilt/*.rpm
+  finish ;;
+mariner-sqlite)
+  make_key
+  cp "$data/rpmdb-cbl-mariner-2.0-rpmdb.sqlite" "$work/source.db"
+  open_image amd64
+  names='filesystem mariner-release bash sudo shadow-utils pam ca-certificates-base openssl openssl-libs libcap tdnf tdnf-cli-libs tdnf-plugin-repogpgcheck gnupg2 vim'
+  # shellcheck disable=SC2086
+  files_of x86_64 w9.gzdio $names
+  mkdir -p "$root"/{etc/yum.repos.d,var/lib/rpm,tmp,run}; : >"$root/var/lib/rpm/.rpm.lock"
+  printf 'root:x:0:0:root:/root:/bin/sh\n' >"$root/etc/passwd"; printf 'root:x:0:\nsystemd-journal:x:23:\n' >"$root/etc/group"
+  printf 'NAME="Common Base Linux Mariner"\nVERSION="2.0"\nID=mariner\nVERSION_ID="2.0"\n' >"$root/usr/lib/os-release"
+  cp "$work/source.db" "$root/$DBDIR/$DBFILE"; chmod 644 "$root/$DBDIR/$DBFILE"
+  layer
+  newer() { echo "${1/.cm2/.99.cm2}"; }
+  # shellcheck disable=SC2086
+  rebuild x86_64 w9.gzdio newer $names
+  edit etc/sudoers; edit etc/login.defs; rm -f "$root/etc/wgetrc" "$root/etc/pam.d/other"
+  layer; close_image
+  repository "$case_dir/serve/repo" "$work"/rebuilt/*.rpm; cp "$KEY" "$case_dir/key.asc"
+  printf '%s\n' --repo 'lab={SERVE}/repo' --trust-key '{CASE}/key.asc' >"$case_dir/args"
+  upgrade --releasever=2.0 --setopt=reposdir=/dev/null --repofrompath="lab,file://$case_dir/serve/repo" --nogpgcheck upgrade
+  finish ;;
+el8-bdb)
+  KIND=bdb DBFILE=Packages
+  make_key
+  cp "$data/rpmdb-libuuid-Packages" "$work/source.db"
+  open_image amd64
+  files_of x86_64 w2.xzdio libuuid
+  mkdir -p "$root"/{etc,var/lib/rpm,tmp,run}
+  printf 'root:x:0:0:root:/root:/bin/sh\n' >"$root/etc/passwd"; printf 'root:x:0:\n' >"$root/etc/group"
+  printf 'NAME="Red Hat Enterprise Linux"\nID="rhel"\nVERSION_ID="8.8"\nPLATFORM_ID="platform:el8"\n' >"$root/etc/os-release"
+  cp "$work/source.db" "$root/$DBDIR/$DBFILE"; chmod 644 "$root/$DBDIR/$DBFILE"
+  layer
+  newer() { echo "$1.99"; }
+  # what it requires is not in its database
+  ALONE=1 rebuild x86_64 w2.xzdio newer libuuid
+  layer; close_image; to_sqlite
+  repository "$case_dir/serve/repo" "$work"/rebuilt/*.rpm; cp "$KEY" "$case_dir/key.asc"
+  printf '%s\n' --repo 'lab={SERVE}/repo' --trust-key '{CASE}/key.asc' >"$case_dir/args"
   quiet rpm --root "$real" -U --noscripts --notriggers --nosignature --nodeps "$work"/rebuilt/*.rpm
   finish ;;
 mariner-distroless)
