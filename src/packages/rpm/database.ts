@@ -17,7 +17,7 @@ import { checkPackage, packageLabel } from './package-check.ts';
 import { releaseVariables } from './release.ts';
 import { readConfiguration, readVariables } from './repositories/configuration.ts';
 import { readLocks, type Locks } from './repositories/locks.ts';
-import { resolve, type ResolveSources } from './resolve.ts';
+import { packageAccess, resolve, type ResolveSources } from './resolve.ts';
 import { parseRpm, type RpmFile } from './rpm-file.ts';
 import {
   eraseScripts,
@@ -75,6 +75,7 @@ export function openDatabase(
       now = request.now;
       return (await resolve(sources, request)).resolution;
     },
+    access: (planned, repositories) => packageAccess(sources, planned, repositories),
     verify: (planned, bytes, trust) =>
       checkPackage(planned, bytes, trust, { sources: { root, distro, headers: database.headers }, now, log }),
     unpack: async (verified) => {

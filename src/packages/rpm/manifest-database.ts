@@ -20,7 +20,7 @@ import { releaseVariables } from './release.ts';
 import { NO_WEAK_RELATIONS, type OfferedPackage } from './repositories/candidate.ts';
 import { readLocks } from './repositories/locks.ts';
 import { connection, type Repository } from './repositories/repository.ts';
-import { resolve, type Resolved, type ResolveSources } from './resolve.ts';
+import { packageAccess, resolve, type Resolved, type ResolveSources } from './resolve.ts';
 import { checkDigests, parseRpm } from './rpm-file.ts';
 import { eraseScripts, headerEvr, installScripts, preScript } from './scripts.ts';
 import { withSelf, type InstalledSolvable } from './solve/installed.ts';
@@ -71,6 +71,7 @@ export function openManifestDatabase(
       now = request.now;
       return withOldHeaders(await resolve(sources, request), root, request);
     },
+    access: (planned, repositories) => packageAccess(sources, planned, repositories),
     verify: (planned, bytes, trust) =>
       checkPackage(planned, bytes, trust, { sources: { root, distro, headers: [] }, now, log }),
     unpack: async (verified) => {

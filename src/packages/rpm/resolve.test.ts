@@ -264,3 +264,66 @@ test('keys in the database are no packages', async () => {
     ['x'],
   );
 });
+
+const REPO = `[base]\nbaseurl=${REPOSITORY_URL}\ngpgcheck=0\nusername=user\npassword=secret\n`;
+
+test('packages are fetched as their repository says; the plan holds no password', async () => {
+  const database = await rpm.open({
+    root: rpmImage([{ name: 'x' }], { 'etc/yum.repos.d/a.repo': REPO }),
+    distro: undefined,
+    imageArch: 'amd64',
+    log: silentLog,
+  });
+  assert.ok(database);
+  const asked: unknown[] = [];
+  const { fetch } = memoryRepository([{ name: 'x', version: '2' }]);
+  const watched = {
+    get: (request: Parameters<typeof fetch.get>[0]) => {
+      asked.push(request.hostFiles);
+      return fetch.get(request);
+    },
+  } as typeof fetch;
+  const found = await database.resolve({
+    trustKeys: [],
+    onlyTrustKeys: false,
+    allowUnsigned: true,
+    fetch: watched,
+    wanted: 'all',
+    repositories: [],
+    allowNew: true,
+    now: Date.now(),
+    log: silentLog,
+  });
+  assert.deepEqual(new Set(asked), new Set([false]), 'a file: URL of the image is none of this machine');
+  assert.ok(!JSON.stringify(found).includes('secret'));
+  const [planned] = found.packages;
+  assert.ok(planned);
+  assert.deepEqual(database.access?.(planned, []), {
+    hostFiles: false,
+    credentials: { username: 'user', password: 'secret' },
+  });
+  assert.deepEqual(database.access?.(planned, [`base=${REPOSITORY_URL}`]), {});
+  assert.deepEqual(database.access?.({ ...planned, repository: 'other' }, []), {});
+});
+
+test('of equal versions that of the better repository is taken, and a worse one where the better has none that works', async () => {
+  const repo = (id: string, url: string, priority: number): string =>
+    `[${id}]\nbaseurl=${url}\ngpgcheck=0\npriority=${priority}\n`;
+  const better = memoryRepository([
+    { name: 'x', version: '2' },
+    { name: 'y', version: '2', requires: ['nowhere'] },
+  ]);
+  const worse = memoryRepository([
+    { name: 'x', version: '3' },
+    { name: 'y', version: '3' },
+  ]);
+  const other = 'https://repo.example/worse/';
+  for (const [url, bytes] of worse.files) better.files.set(url.replace(REPOSITORY_URL, other), bytes);
+  const plan = await resolve({
+    installed: [{ name: 'x' }, { name: 'y' }],
+    offered: [],
+    files: { 'etc/yum.repos.d/a.repo': repo('worse', other, 99) + repo('better', REPOSITORY_URL, 10) },
+    request: { repositories: [], fetch: better.fetch },
+  });
+  assert.deepEqual(brief(plan), ['x 1-1 2-1', 'y 1-1 3-1']);
+});

@@ -5,7 +5,7 @@ import { compareBytes } from '../../base/bytes.ts';
 import { mapConcurrent } from '../../base/concurrency.ts';
 import type { RootView } from '../../rootfs/root-view.ts';
 import type { Distro } from '../distro.ts';
-import type { ResolveRequest } from '../family.ts';
+import type { PackageAccess, ResolveRequest } from '../family.ts';
 import type { PlannedPackage, PlannedRemoval, RepositoryFact, Resolution } from '../package.ts';
 import type { RpmArchitecture } from './architecture.ts';
 import type { StoredHeader } from './db/backend.ts';
@@ -20,7 +20,7 @@ import {
 } from './repositories/configuration.ts';
 import type { Locks } from './repositories/locks.ts';
 import { moduleFilter } from './repositories/modules.ts';
-import { openRepository, type Repository } from './repositories/repository.ts';
+import { connection, openRepository, type Repository } from './repositories/repository.ts';
 import type { InstalledSolvable } from './solve/installed.ts';
 import { Offers } from './solve/offers.ts';
 import { sourceOf } from './source.ts';
@@ -96,25 +96,47 @@ export async function resolve(sources: ResolveSources, request: ResolveRequest):
 }
 
 function configurationFor(sources: ResolveSources, request: ResolveRequest): Configuration {
-  const { root, distro, variables } = sources;
-  const all = readVariables(root, variables);
+  const { distro, variables } = sources;
   // the image pins its release to a date: said aloud, because the plan depends on the day it is made
   if (distro?.quirks.rpmReleaseVersion !== undefined)
     request.log.info('updates are taken from another release than the image states', {
-      releasever: all.get('releasever'),
+      releasever: readVariables(sources.root, variables).get('releasever'),
     });
-  const own = readConfiguration(root, all);
-  if (request.repositories.length > 0)
-    return { ...own, repositories: request.repositories.map((spec) => parseRepositoryOption(spec, all)) };
-  if (own.repositories.length > 0) return own;
-  const defaults = (distro?.defaultRepositories ?? []).map((spec) =>
-    parseRepositoryOption(spec.replaceAll('{arch}', sources.architecture.basearch), all),
-  );
-  if (defaults.length === 0)
+  const configuration = knownRepositories(sources, request.repositories);
+  if (configuration.repositories.length === 0)
     throw new OnlayError('REPOSITORIES_MISSING', 'The image names no enabled repository', {
       hint: 'give repositories with --repo id=URL',
     });
-  return { ...own, repositories: defaults };
+  return configuration;
+}
+
+type RepositorySources = Pick<ResolveSources, 'root' | 'distro' | 'variables' | 'architecture'>;
+
+/** Those the user gives (--repo), or the image's own, or the usual ones of its distro. */
+function knownRepositories(
+  { root, distro, variables, architecture }: RepositorySources,
+  given: readonly string[],
+): Configuration {
+  const all = readVariables(root, variables);
+  const own = readConfiguration(root, all);
+  const parse = (spec: string): RepositoryConfig => parseRepositoryOption(spec, all);
+  if (given.length > 0) return { ...own, repositories: given.map(parse) };
+  if (own.repositories.length > 0) return own;
+  const usual = distro?.defaultRepositories ?? [];
+  return {
+    ...own,
+    repositories: usual.map((spec) => parse(spec.replaceAll('{arch}', architecture.basearch))),
+  };
+}
+
+/** How the repository that a package comes from is reached. */
+export function packageAccess(
+  sources: RepositorySources,
+  planned: PlannedPackage,
+  given: readonly string[],
+): PackageAccess {
+  const config = knownRepositories(sources, given).repositories.find(({ id }) => id === planned.repository);
+  return config ? connection(config, sources.root) : {};
 }
 
 async function openAll(

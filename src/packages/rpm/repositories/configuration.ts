@@ -19,7 +19,7 @@ export interface RepositoryConfig {
   readonly checkMetadata: boolean;
   /** `gpgkey` URLs. */
   readonly keys: readonly string[];
-  /** Lower is better; hides the same names in worse repositories. */
+  /** Lower is better. */
   readonly priority: number;
   readonly cost: number;
   readonly excludes: readonly string[];
@@ -202,6 +202,9 @@ export function readVariables(root: RootView, known: Variables): Variables {
   return variables;
 }
 
+/** `origin` of repositories that are not the image's own. */
+export const USER = '--repo';
+
 /** `--repo id=URL`, or a URL alone. Throws USAGE. */
 export function parseRepositoryOption(spec: string, variables: Variables): RepositoryConfig {
   const match = /^(?:([\w.:+-]+)=)?([a-z][a-z0-9+.-]*:\/\/\S+|\/\S*)$/i.exec(spec.trim());
@@ -236,7 +239,7 @@ export function parseRepositoryOption(spec: string, variables: Variables): Repos
     password: undefined,
     proxy: undefined,
     tls: undefined,
-    origin: '--repo',
+    origin: USER,
   };
 }
 

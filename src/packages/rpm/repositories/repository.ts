@@ -8,10 +8,11 @@ import { decompressBytes } from '../../../codec/index.ts';
 import type { RootView } from '../../../rootfs/root-view.ts';
 import type { Keyring } from '../../../trust/keyring.ts';
 import { verifyDetached } from '../../../trust/openpgp.ts';
+import type { PackageAccess } from '../../family.ts';
 import type { Fetch, FetchRequest } from '../../fetch.ts';
 import type { FetchedKey } from '../keys.ts';
 import { parseCandidate, type OfferedPackage } from './candidate.ts';
-import { readText, type RepositoryConfig } from './configuration.ts';
+import { readText, USER, type RepositoryConfig } from './configuration.ts';
 import { NO_MODULES, parseModules, type ModuleMetadata } from './modules.ts';
 import { parseMetalink, parseMirrorList, type Mirrors } from './metalink.ts';
 import { escapeXml, PackageSpans, unescapeXml } from './package-index.ts';
@@ -212,11 +213,8 @@ async function getOptional(
   return context.fetch.get({ ...request, ...connection(config, context.root), optional: true });
 }
 
-/** Credentials, proxy and certificates of the configuration. */
-export function connection(
-  config: RepositoryConfig,
-  root: RootView,
-): Pick<FetchRequest, 'credentials' | 'proxy' | 'tls'> {
+/** Credentials, proxy and certificates of the configuration. A file: URL of the image is a path of the image. */
+export function connection(config: RepositoryConfig, root: RootView): PackageAccess {
   const { tls } = config;
   const pem = (path: string | undefined): string | undefined =>
     path === undefined ? undefined : readText(root, path);
@@ -224,6 +222,7 @@ export function connection(
   const cert = pem(tls?.cert);
   const key = pem(tls?.key);
   return {
+    ...(config.origin === USER ? {} : { hostFiles: false }),
     ...(config.username === undefined
       ? {}
       : { credentials: { username: config.username, password: config.password ?? '' } }),
