@@ -2,10 +2,11 @@
 // <directory>/indexes/ab/<sha256>. Entries are written beside and renamed, verified when read, and the oldest go when
 // a class outgrows its bound. A cache that cannot be used is no cache: its failures are logged, never thrown.
 import { randomBytes } from 'node:crypto';
-import { mkdir, readFile, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { readFile, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hexDigest } from '../base/hash.ts';
 import type { Log } from '../base/log.ts';
+import { makeDirectory } from '../base/make-directory.ts';
 import { messageOf } from '../errors.ts';
 
 export type CacheClass = 'packages' | 'indexes';
@@ -50,7 +51,7 @@ export function openCache(
       const path = place(kind, sha256);
       const beside = `${path}.${process.pid}-${randomBytes(4).toString('hex')}.tmp`;
       try {
-        await mkdir(join(path, '..'), { recursive: true });
+        await makeDirectory(join(path, '..'));
         await writeFile(beside, bytes, { mode: 0o644, flag: 'wx' });
         await rename(beside, path);
         written.add(kind);

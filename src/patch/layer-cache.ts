@@ -1,9 +1,10 @@
 // Layer indexes on disk, by layer digest: content of a digest never changes, so a hit saves the download and the scan.
 // Records carry their own checksum and policy (rootfs/layer-index.ts); anything unreadable is a miss.
-import { mkdir, readFile, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { readFile, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { randomBytes } from 'node:crypto';
 import type { Log } from '../base/log.ts';
+import { makeDirectory } from '../base/make-directory.ts';
 import { digestAlgorithm, digestHex } from '../oci/digest.ts';
 import type { Digest } from '../oci/digest.ts';
 import { decodeLayerIndex, encodeLayerIndex } from '../rootfs/layer-index.ts';
@@ -38,7 +39,7 @@ export function openLayerCache(cacheDir: string, log: Log): LayerCache {
     async put(digest, index) {
       const temporary = `${file(digest)}.${randomBytes(6).toString('hex')}`;
       try {
-        await mkdir(directory, { recursive: true });
+        await makeDirectory(directory);
         await writeFile(temporary, encodeLayerIndex(index));
         await rename(temporary, file(digest));
         await evict(directory);

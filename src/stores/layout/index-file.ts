@@ -1,7 +1,8 @@
 // index.json of a layout: which images it holds, under which names. https://github.com/opencontainers/image-spec,
 // image-layout.md. Entries and fields of others are kept as they are.
-import { lstat, mkdir } from 'node:fs/promises';
+import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeDirectory } from '../../base/make-directory.ts';
 import { streamOf } from '../../base/streams.ts';
 import { OnlayError } from '../../errors.ts';
 import { parseJsonObject, serialize } from '../../oci/json.ts';
@@ -60,7 +61,7 @@ export async function readIndexFile(directory: string): Promise<IndexFile | unde
 /** Makes `directory` an empty layout unless it is one. Throws TARGET_REFUSED when something else is there. */
 export async function createLayout(directory: string): Promise<void> {
   try {
-    await mkdir(join(directory, 'blobs', 'sha256'), { recursive: true });
+    await makeDirectory(join(directory, 'blobs', 'sha256'));
     for (const part of ['blobs', join('blobs', 'sha256')])
       if (!(await lstat(join(directory, part))).isDirectory())
         throw new OnlayError('IMAGE_INVALID', `${join(directory, part)} is not a directory`);

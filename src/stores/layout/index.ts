@@ -2,8 +2,9 @@
 // temporary file that is renamed; index.json comes last, so a run that stops in the middle leaves nothing visible.
 // Blobs that nothing names any more are not removed.
 import { constants } from 'node:fs';
-import { access, lstat, mkdir, readdir, realpath } from 'node:fs/promises';
+import { access, lstat, readdir, realpath } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { makeDirectory } from '../../base/make-directory.ts';
 import { collect, streamOf, type ByteStream } from '../../base/streams.ts';
 import { OnlayError } from '../../errors.ts';
 import { digestAlgorithm, digestHex, type Digest } from '../../oci/digest.ts';
@@ -165,7 +166,7 @@ class LayoutStore implements ImageStore {
     this.#created ??= this.#prepare();
     await this.#created;
     if (digestAlgorithm(digest) !== 'sha256')
-      await mkdir(join(this.#directory, 'blobs', digestAlgorithm(digest)), { recursive: true });
+      await makeDirectory(join(this.#directory, 'blobs', digestAlgorithm(digest)));
   }
 
   async #prepare(): Promise<void> {

@@ -2,8 +2,9 @@
 // the helper the docker config names, else the file itself. The file is replaced as a whole, readable by its owner only,
 // and keeps all other fields.
 import { randomBytes } from 'node:crypto';
-import { chmod, mkdir, realpath, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, realpath, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { makeDirectory } from '../../base/make-directory.ts';
 import { OnlayError } from '../../errors.ts';
 import { parseReference, type RegistryReference } from '../../oci/reference.ts';
 import { findKeyed, isKeyOf, parseAuthFile } from './auth-file.ts';
@@ -142,7 +143,7 @@ async function editAuthFile(
 
 async function replacePrivate(path: string, text: string): Promise<void> {
   try {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await makeDirectory(dirname(path), 0o700);
     // a link (to a dotfiles repository, say) stays a link
     const target = await realpath(path).catch(() => path);
     const temporary = join(dirname(target), `.onlay-${randomBytes(8).toString('hex')}.tmp`);
