@@ -8,6 +8,7 @@ import { buildUpon, startLineageWorld, summaryOf } from '../support/lineage-worl
 import { onlay } from '../support/onlay.ts';
 import { putCopaImage } from '../support/toy-copa.ts';
 import { NEW, OLD, putToyImage } from '../support/toy-debian.ts';
+import { listed, putIndex } from '../support/toy-index.ts';
 
 const UPGRADED = {
   'greet-tools': '1.0-1+deb12u2',
@@ -53,6 +54,37 @@ for (const family of ['oci', 'docker'] as const)
     assert.equal(third.outcome.changed, false);
     assert.deepEqual(writesOf(world.registry.requests.slice(from)), []);
   });
+
+test('an index patched again: each image keeps one layer above its base, and the third time nothing is sent', async () => {
+  await using world = await startLineageWorld(['amd64', 'arm64']);
+  const options = { url: world.mirror.url, key: world.key };
+  const amd64 = await putToyImage(world.store, OLD, options);
+  const arm64 = await putToyImage(world.store, OLD, { ...options, architecture: 'arm64' });
+  const manifests = [listed(amd64, 'amd64'), listed(arm64, 'arm64', {}, { variant: 'v8' })];
+  await putIndex(world.store, 'oci', { manifests }, 'multi');
+  const first = await onlay(`patch -i ${world.place}:multi -t live --push --json`);
+  assert.equal(first.status, 0, first.stderr);
+  await world.publish(NEW);
+  const second = await onlay(`patch -i ${world.place}:live -t live --push --json`);
+  assert.equal(second.status, 0, second.stderr);
+  assert.deepEqual(
+    second.outcome.image?.platforms.map(({ status, baseDigest }) => [status, baseDigest]),
+    [amd64, arm64].map(({ descriptor }) => ['patched', descriptor.digest]),
+  );
+  await assertSound(world.store, 'live');
+  for (const child of (await readRaw(world.store, { tag: 'live' })).manifests)
+    assert.equal((await readRaw(world.store, { digest: child.digest })).layers.length, 2);
+  const once = await onlay(`patch -i ${world.place}:multi -t once --push --json`);
+  assert.deepEqual(
+    second.outcome.image?.platforms.map(({ layer }) => layer?.diffId),
+    once.outcome.image?.platforms.map(({ layer }) => layer?.diffId),
+  );
+  const from = world.registry.requests.length;
+  const third = await onlay(`patch -i ${world.place}:live -t live --push --json`);
+  assert.equal(third.status, 0, third.stderr);
+  assert.equal(third.outcome.changed, false);
+  assert.deepEqual(writesOf(world.registry.requests.slice(from)), []);
+});
 
 test('a repeated patch equals one patch of the base', async () => {
   await using world = await startLineageWorld();

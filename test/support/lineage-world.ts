@@ -23,13 +23,14 @@ export interface LineageWorld extends ToyWorld {
   publish(packages: readonly ToyPackage[]): Promise<void>;
 }
 
-export async function startLineageWorld(): Promise<LineageWorld> {
+/** `architectures` as Debian names them. */
+export async function startLineageWorld(architectures?: readonly string[]): Promise<LineageWorld> {
   const world = await startToyWorld();
   const place = `${world.registry.host}/toys/web`;
   const publish = async (packages: readonly ToyPackage[]): Promise<void> => {
     world.archive.clear();
-    for (const [path, bytes] of await makeArchive(packages, { key: world.key }))
-      world.archive.set(path, bytes);
+    const options = { key: world.key, ...(architectures && { architectures }) };
+    for (const [path, bytes] of await makeArchive(packages, options)) world.archive.set(path, bytes);
   };
   await publish(INTERIM);
   return { ...world, place, store: registryStore(place), publish };
