@@ -4,9 +4,9 @@ import { compareBytes } from '../../../base/bytes.ts';
 import { compareLoose } from '../dependencies.ts';
 import { compareEvr } from '../version.ts';
 import type { RichDependency } from '../rich.ts';
-import { toRequirement } from './installed.ts';
+import { namesIn, toRequirement } from './installed.ts';
 import { NOARCH, type Machine } from './machine.ts';
-import { obsoletes, provides, type Member, type Universe } from './universe.ts';
+import { obsoletes, type Member, type Universe } from './universe.ts';
 
 /** What is decided so far. */
 export interface Decided {
@@ -19,6 +19,8 @@ export interface Decided {
 const DEFAULT_PRIORITY = 99;
 
 export class Policy {
+  /** Paths that preferences depended on, of which only file lists tell who has them. */
+  readonly unknownPaths: Set<string> = new Set();
   readonly #universe: Universe;
   readonly #machine: Machine;
 
@@ -114,13 +116,13 @@ export class Policy {
   #names(dependency: RichDependency, member: Member, levels: Int32Array): boolean {
     switch (dependency.kind) {
       case 'atom':
-        return provides(member.solvable, dependency.relation);
+        return this.#matching(dependency).includes(member);
       case 'and':
       case 'or':
         return dependency.parts.some((part) => this.#names(part, member, levels));
       case 'with':
       case 'without':
-        return this.#universe.matching(dependency).includes(member);
+        return this.#matching(dependency).includes(member);
       case 'if':
         return this.#holds(dependency.condition, levels)
           ? this.#names(dependency.what, member, levels)
@@ -150,8 +152,14 @@ export class Policy {
           ? dependency.otherwise !== undefined && this.#holds(dependency.otherwise, levels)
           : this.#holds(dependency.what, levels);
       default:
-        return this.#universe.matching(dependency).some(({ id }) => (levels[id] ?? 0) > 0);
+        return this.#matching(dependency).some(({ id }) => (levels[id] ?? 0) > 0);
     }
+  }
+
+  #matching(dependency: RichDependency): readonly Member[] {
+    for (const name of namesIn(dependency))
+      if (!this.#universe.knowsOwners(name)) this.unknownPaths.add(name);
+    return this.#universe.matching(dependency);
   }
 
   /** What a newer version or a better repository has is taken last. */

@@ -170,7 +170,7 @@ export class Solver {
 
   /** What was tried may have been rejected, or not, only because it was not known who has a path. */
   #unknownPaths(tried: ReadonlySet<number>, present: ReadonlySet<Member>): readonly string[] {
-    const missing = new Set<string>();
+    const missing = new Set(this.#policy.unknownPaths);
     for (const { member, dependency, paths } of this.#packages.unknown) {
       if (!present.has(member) && !tried.has(member.id)) continue;
       const isMet =
