@@ -237,7 +237,7 @@ alma9-micro | alma9-micro-all | alma9-sysimage)
   newer() { case $1 in *.el9*) echo "${1/.el9/.99.el9}" ;; *) echo "$1.99" ;; esac; }
   names='tzdata libgcc pcre2-syntax pcre2 ncurses-base ncurses-libs libattr bash'
   [ $name != alma9-micro-all ] || names=$(package_names)
-  [ $name != alma9-sysimage ] || names='bash coreutils-single glibc-common libcap'
+  [ $name != alma9-sysimage ] || names='bash coreutils-single libcap libacl'
   # shellcheck disable=SC2086
   rebuild aarch64 w3.zstdio newer $names
   edit etc/xattr.conf; edit etc/skel/.bashrc; rm -f "$root/etc/skel/.bash_logout"
@@ -274,7 +274,7 @@ sle15-ndb | sle15-ndb-more)
   cp "$data/rpmdb-sle15-bci-Packages.db" "$work/source.db"
   open_image amd64
   names='libz1 terminfo-base'
-  [ $name = sle15-ndb ] || names='bash coreutils glibc libselinux1 libgcc_s1 perl-base file-magic rpm-ndb rpm-config-SUSE libreadline7'
+  [ $name = sle15-ndb ] || names='bash coreutils glibc libselinux1 libgcc_s1 perl-base file-magic rpm-config-SUSE libreadline7'
   # shellcheck disable=SC2086
   files_of x86_64 w5.xzdio $names
   mkdir -p "$root"/{etc/zypp/repos.d,usr/lib64,usr/share,usr/lib/sysimage/rpm,var/lib,var/log,tmp,run}
@@ -291,7 +291,6 @@ open(sys.argv[2], "wb").write((struct.pack("<4sIIIII", b"RpmX", 0, 1, 1, 4096, g
   # shellcheck disable=SC2086
   rebuild x86_64 w5.xzdio newer $names
   [ $name != sle15-ndb ] || edit usr/share/misc/termcap
-  [ $name = sle15-ndb ] || edit etc/bash.bashrc
   layer; close_image; to_sqlite
   repository "$case_dir/serve/SLE_BCI" "$work"/rebuilt/*.rpm; cp "$KEY" "$case_dir/key.asc"
   printf '%s\n' --mirror 'https://updates.suse.example/={SERVE}/' --trust-key '{CASE}/key.asc' >"$case_dir/args"
