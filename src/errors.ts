@@ -7,13 +7,12 @@ export type ErrorCode =
   | 'USAGE'
   | 'CONFIG_INVALID'
   | 'REFERENCE_INVALID'
-  // reports, plans, bundles
+  // reports, plans
   | 'REPORT_INVALID'
   | 'REPORT_UNSUPPORTED'
   | 'REPORT_MISMATCH'
   | 'PLAN_INVALID'
   | 'PLAN_MISMATCH'
-  | 'BUNDLE_INVALID'
   // the image cannot be patched
   | 'IMAGE_NOT_FOUND'
   | 'IMAGE_INVALID'
