@@ -1,4 +1,4 @@
-// The real apk 2.14 out of an Alpine root file system, run with --root on small roots of our own making: a database, a
+// The real apk out of an Alpine root file system, run with --root on small roots of our own making: a database, a
 // world and unsigned indexes are all it needs to compare versions and to simulate upgrades. No root, no chroot.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -8,7 +8,8 @@ import { gzipSync } from 'node:zlib';
 import { sharedFolder } from '../support/project.ts';
 import { plainFile } from '../support/apks.ts';
 
-const ROOTFS = 'data/alpine/alpine-minirootfs-3.20.3-x86_64.tar.gz';
+/** Versions of Alpine whose apk is at hand: 2.12 and two of 2.14. */
+export type AlpineVersion = '3.17.10' | '3.19.4' | '3.20.3';
 
 export const NO_APK = 'no apk: ../shared/data/alpine or an x86_64 machine is missing';
 
@@ -17,9 +18,9 @@ export class RealApk implements Disposable {
   #roots = 0;
 
   /** undefined where the real apk is not at hand. */
-  static open(): RealApk | undefined {
+  static open(version: AlpineVersion = '3.20.3'): RealApk | undefined {
     const shared = sharedFolder();
-    const archive = shared && join(shared, ROOTFS);
+    const archive = shared && join(shared, `data/alpine/alpine-minirootfs-${version}-x86_64.tar.gz`);
     if (process.arch !== 'x64' || process.platform !== 'linux' || !archive || !existsSync(archive))
       return undefined;
     return new RealApk(archive);

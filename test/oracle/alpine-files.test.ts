@@ -1,4 +1,4 @@
-// The rules about files and the database against the real apk 2.14: generated packages, installed in an old version,
+// The rules about files and the database against the real apk (2.12 and 2.14): generated packages, installed in an old version,
 // changed by a user in generated ways, and upgraded by both. Left out: what apk fails at (directories that become
 // something else, and back).
 import assert from 'node:assert/strict';
@@ -13,26 +13,41 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { test } from 'node:test';
+import { test, type TestContext } from 'node:test';
 import { silentLog } from '../../src/base/log.ts';
 import { apk as family } from '../../src/packages/apk/family.ts';
+import type { Distro } from '../../src/packages/distro.ts';
 import { createDraft } from '../../src/rootfs/draft.ts';
 import type { Draft } from '../../src/rootfs/draft.ts';
 import { checksumOf, indexMember, indexRecord, makeApk, makeMembers } from '../support/apks.ts';
 import type { ToyApk, ToyFile } from '../support/apks.ts';
 import { request } from '../support/apk-system.ts';
 import { differences, missingTools, rootFromDirectory } from '../support/root-from-directory.ts';
-import { NO_APK, RealApk } from './alpine-apk.ts';
+import { NO_APK, RealApk, type AlpineVersion } from './alpine-apk.ts';
 import { Random } from './alpine-random.ts';
 
 const CASES = Number(process.env['ONLAY_FILE_CASES'] ?? 25);
 const FIRST = Number(process.env['ONLAY_FILE_FIRST'] ?? 1);
 const URL = 'https://host/main';
 
-test('upgrades of generated packages leave the tree and the database that apk leaves', async (t) => {
+for (const version of ['3.20.3', '3.17.10'] as const)
+  test(`upgrades of generated packages leave the tree and the database that apk of Alpine ${version} leaves`, (t) =>
+    compare(t, version));
+
+async function compare(t: TestContext, alpine: AlpineVersion): Promise<void> {
   const missing = missingTools('tar', 'cp');
-  using apk = missing === undefined ? RealApk.open() : undefined;
+  using apk = missing === undefined ? RealApk.open(alpine) : undefined;
   if (!apk) return t.skip(missing ?? NO_APK);
+  const distro: Distro = {
+    id: 'alpine',
+    name: 'Alpine Linux',
+    family: 'apk',
+    release: undefined,
+    osRelease: { id: 'alpine', idLike: [], versionId: alpine, codename: '', prettyName: '', platformId: '' },
+    defaultRepositories: [],
+    keys: [],
+    quirks: { apkUnsortedDatabase: alpine === '3.17.10' },
+  };
   const wrong: string[] = [];
   let compared = 0;
   for (let seed = FIRST; seed < FIRST + CASES; seed++) {
@@ -69,7 +84,7 @@ test('upgrades of generated packages leave the tree and the database that apk le
     // what apk cannot replace (a directory that becomes something else, and back) it leaves half done
     if (real.output.includes('failed to rename') || real.output.includes('Is a directory')) continue;
     compared++;
-    const ours = await upgrade(base, fresh);
+    const ours = await upgrade(base, fresh, distro);
     for (const [path, [expected, actual]] of differences(await rootFromDirectory(root), ours))
       wrong.push(
         `seed ${seed}: ${path}\n    apk:  ${expected}\n    ours: ${actual}\n    ${real.output.replaceAll('\n', '\n    ')}`,
@@ -79,13 +94,14 @@ test('upgrades of generated packages leave the tree and the database that apk le
   t.diagnostic(`${compared} of ${CASES} upgrades were compared`);
   assert.deepEqual(wrong.slice(0, 5), []);
   assert.ok(compared > CASES / 2);
-});
+}
 
 async function upgrade(
   base: Awaited<ReturnType<typeof rootFromDirectory>>,
   fresh: readonly ToyApk[],
+  distro: Distro,
 ): Promise<Draft> {
-  const database = await family.open({ root: base, distro: undefined, imageArch: 'amd64', log: silentLog });
+  const database = await family.open({ root: base, distro, imageArch: 'amd64', log: silentLog });
   assert.ok(database);
   const files = new Map<string, Uint8Array>();
   const records = fresh.map((item) => {
