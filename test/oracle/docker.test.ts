@@ -221,6 +221,22 @@ for (const kind of kinds)
       const tree = await exported(docker, name);
       if (expected) assert.deepEqual(tree, expected);
     }
+    // of an index only the platform of this machine is pulled; containerd saves the index nevertheless
+    const arm64 = await putToyImage(store, OLD, { ...options, architecture: 'arm64' });
+    const amd64 = await putToyImage(store, OLD, options);
+    await putIndex(store, 'oci', { manifests: [listed(arm64, 'arm64'), listed(amd64, 'amd64')] }, 'multi');
+    docker(['pull', '--quiet', '--platform', 'linux/amd64', `${place}:multi`]);
+    const partial = await onlay(
+      `patch -i docker-daemon:${place}:multi -t docker-daemon:toys/partial:1 --json`,
+      { env },
+    );
+    assert.equal(partial.status, 0, partial.stderr);
+    assert.deepEqual(
+      partial.outcome.image?.platforms.map(({ platform, status }) => [platform, status]),
+      [['linux/amd64', 'patched']],
+    );
+    assert.equal(inspect(docker, 'installed', 'toys/partial:1', 'amd64').RootFS.Layers.length, 2);
+
     const missing = await onlay('patch -i docker-daemon:toys/nothing:1 -t docker-daemon:x:1', { env });
     assert.equal(missing.status, 4);
     assert.match(missing.stderr, /toys\/nothing:1/);
