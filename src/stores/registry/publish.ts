@@ -50,9 +50,14 @@ export async function pushDocument(
       hint: hasForeignLayers(document) ? FOREIGN_HINT : error.hint,
       cause: new MissingContent(),
     });
+  const dockers = descriptor.mediaType.startsWith('application/vnd.docker.');
+  if (dockers && (answer.status === 415 || said.codes.includes('MANIFEST_INVALID')))
+    throw new OnlayError(error.code, error.message, { hint: OCI_ONLY_HINT, cause: error });
   throw error;
 }
 
+const OCI_ONLY_HINT =
+  "some registries (zot, as it is installed) take OCI images only and this one is in Docker's format: skopeo copy --format oci converts it before it is patched";
 const FOREIGN_HINT =
   'the image has layers that are kept elsewhere (foreign layers), and this registry does not take them; docker-registry has the setting validation.manifests.urls.allow';
 

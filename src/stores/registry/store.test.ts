@@ -396,6 +396,28 @@ test('a registry that takes no foreign layers is TARGET_REFUSED, and the hint sa
   );
 });
 
+test("a registry that takes no images in Docker's format is told of as such", async () => {
+  await using registry = await startServer((request, response) => {
+    request.resume();
+    response.writeHead(400).end('{"errors":[{"code":"MANIFEST_INVALID","message":"manifest invalid"}]}');
+  });
+  await using opened = openForTest(`${registry.host}/team/app`);
+  for (const [type, hint] of [
+    [types.DOCKER_MANIFEST, true],
+    [types.OCI_MANIFEST, false],
+  ] as const) {
+    const { raw } = blob(Buffer.from('x'));
+    const manifest = { schemaVersion: 2, mediaType: type, config: raw, layers: [] };
+    await assert.rejects(
+      () => opened.store.putDocument(documentOf(type, manifest), '1'),
+      (error) =>
+        error instanceof OnlayError &&
+        error.code === 'TARGET_REFUSED' &&
+        /format oci/.test(error.hint ?? '') === hint,
+    );
+  }
+});
+
 test('too many requests end with what the registry says about its limit', async () => {
   await using server = await startServer((_request, response) => {
     const headers = {
