@@ -185,12 +185,13 @@ test('kernels are left alone', async () => {
   assert.deepEqual(brief(plan), []);
 });
 
-test('excluded packages are not offered', async () => {
+test('excluded packages are not offered, and stay', async () => {
   const plan = await resolve({
     installed: [{ name: 'x' }, { name: 'y' }],
     offered: [
       { name: 'x', version: '2' },
       { name: 'y', version: '2' },
+      { name: 'z', obsoletes: ['x'] },
     ],
     files: { 'etc/dnf/dnf.conf': '[main]\nexcludepkgs=x*\n' },
   });

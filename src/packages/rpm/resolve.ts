@@ -22,7 +22,7 @@ import type { Locks } from './repositories/locks.ts';
 import { moduleFilter } from './repositories/modules.ts';
 import { connection, openRepository, type Repository } from './repositories/repository.ts';
 import type { InstalledSolvable } from './solve/installed.ts';
-import { Offers } from './solve/offers.ts';
+import { excluded, Offers } from './solve/offers.ts';
 import { sourceOf } from './source.ts';
 import { upgrade, type Change, type Obsoleted } from './upgrade.ts';
 import { vendorRule } from './vendors.ts';
@@ -58,15 +58,19 @@ export async function resolve(sources: ResolveSources, request: ResolveRequest):
     await Promise.all(repositories.map((repository) => repository.modules())),
     sources.moduleLabels,
   );
+  const { excludes } = configuration.main;
   const offers = new Offers(repositories, {
     architectures: sources.architecture.compatible,
-    excludes: configuration.main.excludes,
+    excludes,
     modules,
     locks: sources.locks,
     mayReplace: vendorRule(sources.root, sources.distro),
   });
-  const installed =
-    typeof sources.installed === 'function' ? sources.installed(repositories) : sources.installed;
+  const all = typeof sources.installed === 'function' ? sources.installed(repositories) : sources.installed;
+  // for dnf what is excluded does not exist: neither as an upgrade nor as something to be replaced
+  const installed = all.map((one) =>
+    one.held === undefined && excluded(one, excludes) ? { ...one, held: 'excludepkgs' } : one,
+  );
   const outcome = await upgrade({
     installed,
     offers,

@@ -52,7 +52,7 @@ export async function upgrade(input: UpgradeInput): Promise<Upgrade> {
 interface Root {
   readonly installed: InstalledSolvable;
   readonly wanted: Wanted | undefined;
-  /** Best first; not empty. */
+  /** Best first; empty where only an equal version is offered. */
   readonly goals: readonly Offer[];
 }
 
@@ -101,22 +101,22 @@ class Upgrader {
         this.#skip(wanted, 'not-installed', `${wanted.name}.${wanted.arch} is not installed`, true);
       for (const one of found) {
         const goals = this.#wantedGoals(one, wanted);
-        if (goals.length > 0) roots.push({ installed: one, wanted, goals });
+        if (goals) roots.push({ installed: one, wanted, goals });
       }
     }
     return roots;
   }
 
-  /** What fixes a wanted package; none, with the reason noted, where nothing is to be done or can be. */
-  #wantedGoals(one: InstalledSolvable, wanted: Wanted): readonly Offer[] {
+  /** What fixes a wanted package; undefined, with the reason noted, where nothing is to be done or can be. */
+  #wantedGoals(one: InstalledSolvable, wanted: Wanted): readonly Offer[] | undefined {
     const hasFloors = wanted.floors.length > 0;
     if (hasFloors && meetsFloors(wanted, this.#advisoryVersion(one))) {
       this.#skip(wanted, 'already-fixed', `${formatEvr(one.evr)} is installed`, false);
-      return [];
+      return undefined;
     }
     if (one.held !== undefined) {
       this.#skip(wanted, 'held', `it is held (${one.held})`, true);
-      return [];
+      return undefined;
     }
     const goals = this.#goals(one);
     const fixing = goals.filter((offer) => this.#reaches(offer, wanted));
@@ -135,7 +135,7 @@ class Upgrader {
         `the newest version is ${formatEvr(newest.candidate.evr)}`,
         true,
       );
-    return fixing;
+    return hasFloors && fixing.length === 0 ? undefined : fixing;
   }
 
   /** Newer versions, newest first, and what obsoletes the package or one of those. */
@@ -259,7 +259,8 @@ class Upgrader {
       return;
     }
     if (solution.added.some((offer) => goals.includes(offer))) return;
-    const [best] = goals as [Offer];
+    const [best] = goals;
+    if (!best) return;
     const { kind, text } = solver.explain(best);
     this.#skipped.push({
       name: installed.name,

@@ -2,7 +2,8 @@
 
 /** Why a clause is there, for explanations; `other` where two packages exclude each other. */
 export interface Cause {
-  readonly kind: 'requires' | 'conflicts' | 'obsoletes' | 'same-name' | 'counterpart' | 'held' | 'new';
+  readonly kind:
+    'requires' | 'conflicts' | 'obsoletes' | 'same-name' | 'counterpart' | 'held' | 'new' | 'excluded';
   readonly member: number;
   readonly text?: string;
   readonly other?: number;

@@ -10,6 +10,8 @@ import type { Repository } from '../repositories/repository.ts';
 export interface Offer {
   readonly candidate: OfferedPackage;
   readonly repository: Repository;
+  /** It may not be taken: excluded, locked, of another module stream. As for dnf, others see that it exists. */
+  readonly isExcluded: boolean;
 }
 
 export interface OfferRules {
@@ -42,9 +44,11 @@ export class Offers {
     if (!offers) {
       offers = this.repositories
         .flatMap((repository) =>
-          repository.named(name).map((candidate) => this.#remember(candidate, repository)),
+          repository
+            .named(name)
+            .filter((candidate) => this.#fits(candidate))
+            .map((candidate) => this.#remember(candidate, repository)),
         )
-        .filter((offer) => this.#allows(offer))
         .sort((a, b) => compareEvr(b.candidate.evr, a.candidate.evr));
       this.#byName.set(name, offers);
     }
@@ -54,7 +58,8 @@ export class Offers {
   /** Packages newer than an installed one that may replace it, newest first. */
   upgrades(installed: SolvablePackage): readonly Offer[] {
     return this.named(installed.name).filter(
-      ({ candidate }) =>
+      ({ candidate, isExcluded }) =>
+        !isExcluded &&
         compareEvr(candidate.evr, installed.evr) > 0 &&
         sameArchitecture(candidate.arch, installed.arch) &&
         this.#rules.mayReplace(installed.vendor, candidate.vendor),
@@ -70,14 +75,14 @@ export class Offers {
   }
 
   obsoleters(name: string): readonly Offer[] {
-    return this.#collect((repository) => repository.obsoleters(name));
+    return this.#collect((repository) => repository.obsoleters(name)).filter(({ isExcluded }) => !isExcluded);
   }
 
   async ownersInFileLists(path: string): Promise<readonly Offer[]> {
     const found: Offer[] = [];
     for (const repository of this.repositories)
       for (const candidate of await repository.ownersInFileLists(path))
-        if (this.#allows({ candidate, repository })) found.push(this.#remember(candidate, repository));
+        if (this.#fits(candidate)) found.push(this.#remember(candidate, repository));
     return found;
   }
 
@@ -88,26 +93,26 @@ export class Offers {
   #collect(find: (repository: Repository) => readonly OfferedPackage[]): readonly Offer[] {
     const found = new Set<Offer>();
     for (const repository of this.repositories)
-      for (const candidate of find(repository)) {
-        const offer = this.#remember(candidate, repository);
-        if (this.#allows(offer)) found.add(offer);
-      }
+      for (const candidate of find(repository))
+        if (this.#fits(candidate)) found.add(this.#remember(candidate, repository));
     return [...found];
   }
 
   #remember(candidate: OfferedPackage, repository: Repository): Offer {
     let offer = this.#known.get(candidate);
     if (!offer) {
-      offer = { candidate, repository };
+      offer = { candidate, repository, isExcluded: !this.#allows(candidate, repository) };
       this.#known.set(candidate, offer);
     }
     return offer;
   }
 
-  #allows({ candidate, repository }: Offer): boolean {
-    const { architectures, excludes, modules, locks } = this.#rules;
-    const { config } = repository;
-    if (candidate.arch !== 'noarch' && !architectures.includes(candidate.arch)) return false;
+  #fits({ arch }: OfferedPackage): boolean {
+    return arch === 'noarch' || this.#rules.architectures.includes(arch);
+  }
+
+  #allows(candidate: OfferedPackage, { config }: Repository): boolean {
+    const { excludes, modules, locks } = this.#rules;
     if (excluded(candidate, excludes) || excluded(candidate, config.excludes)) return false;
     if (config.includes.length > 0 && !excluded(candidate, config.includes)) return false;
     if (!locks.allows(candidate.name, candidate.evr, candidate.arch)) return false;
@@ -120,7 +125,8 @@ export function sameArchitecture(a: string, b: string): boolean {
   return a === b || a === 'noarch' || b === 'noarch';
 }
 
-function excluded({ name, arch, evr }: OfferedPackage, patterns: readonly string[]): boolean {
+/** True where `excludepkgs` patterns name a package. */
+export function excluded({ name, arch, evr }: SolvablePackage, patterns: readonly string[]): boolean {
   if (patterns.length === 0) return false;
   const version = formatEvr({ ...evr, epoch: 0 });
   const names = [

@@ -28,8 +28,8 @@ export interface PackageClausesInput {
   readonly universe: Universe;
   readonly machine: Machine;
   readonly start: Iterable<Member>;
-  /** A package that may not be added, though it exists. */
-  readonly forbidden: (member: Member) => boolean;
+  /** True for packages that nobody has yet, where such must not be added. */
+  readonly isUnwanted: (member: Member) => boolean;
 }
 
 export function packageClauses(input: PackageClausesInput): PackageClauses {
@@ -46,12 +46,12 @@ class Collector {
   readonly #queue: Member[] = [];
   readonly #universe: Universe;
   readonly #machine: Machine;
-  readonly #forbidden: (member: Member) => boolean;
+  readonly #isUnwanted: (member: Member) => boolean;
 
-  constructor({ universe, machine, forbidden }: PackageClausesInput) {
+  constructor({ universe, machine, isUnwanted }: PackageClausesInput) {
     this.#universe = universe;
     this.#machine = machine;
-    this.#forbidden = forbidden;
+    this.#isUnwanted = isUnwanted;
   }
 
   add(member: Member): void {
@@ -63,7 +63,8 @@ class Collector {
   run(): void {
     for (let at = 0; at < this.#queue.length; at++) {
       const member = this.#queue[at] as Member;
-      if (this.#forbidden(member)) this.#put([-member.id], { kind: 'new', member: member.id });
+      if (member.offer?.isExcluded) this.#put([-member.id], { kind: 'excluded', member: member.id });
+      else if (this.#isUnwanted(member)) this.#put([-member.id], { kind: 'new', member: member.id });
       for (const { text, dependency } of requirementsOf(member.solvable))
         this.#requirement(member, text, dependency);
       for (const relation of member.solvable.conflicts) this.#conflict(member, relation);

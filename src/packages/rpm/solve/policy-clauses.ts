@@ -26,7 +26,8 @@ export function updateCandidates(
   const found: Member[] = [];
   let hasSuccessor = false;
   for (const other of universe.providers({ name: solvable.name })) {
-    if (other === one || !machine.collide(solvable.arch, other.solvable.arch)) continue;
+    if (other === one || other.offer?.isExcluded) continue;
+    if (!machine.collide(solvable.arch, other.solvable.arch)) continue;
     if (other.solvable.name === solvable.name) {
       if (compareEvr(solvable.evr, other.solvable.evr) > 0) continue;
     } else if (obsoletes(other.solvable, solvable)) hasSuccessor = true;

@@ -83,7 +83,7 @@ export class Solver {
       universe,
       machine,
       start: [...universe.installed, ...[...this.#updates.values()].flat()],
-      forbidden: (member) => !allowNew && isNew(member),
+      isUnwanted: (member) => !allowNew && isNew(member),
     });
     this.#rules = rules;
     this.#requirements = [clause([]), ...this.#packages.clauses];
@@ -200,6 +200,8 @@ export class Solver {
         return `${one} is held (${this.#universe.member(member).installed?.held})`;
       case 'new':
         return `${one} would be new`;
+      case 'excluded':
+        return `${one} is excluded`;
     }
   }
 }
@@ -207,6 +209,7 @@ export class Solver {
 /** What tells most comes first. */
 const RANKS: readonly string[] = [
   'new',
+  'excluded',
   'requires',
   'held',
   'conflicts',
