@@ -24,19 +24,26 @@ export const effects: readonly Effect[] = [
   ldconfig,
 ];
 
+/** Scripts that made accounts before the files came. */
+type MadeAccounts = ReadonlySet<string>;
+
 /**
- * Before the files come: packages own files by the names of accounts that their scripts make first. Answers the scripts
- * that made some, for `runEffects`, which does everything else that they do.
+ * Before the files come: packages own files by the names of accounts that their scripts make first. What it answers is
+ * for `runEffects`, which does everything else that the scripts do.
  */
-export function makeEarlyAccounts(context: EffectContext): ReadonlySet<ScriptRun> {
+export function makeEarlyAccounts(context: EffectContext): MadeAccounts {
   const active = effects.filter((effect) => effect.families.includes(context.family));
-  return new Set(context.scripts.filter((script) => makeAccounts(script, context, active)));
+  return new Set(context.scripts.filter((script) => makeAccounts(script, context, active)).map(nameOf));
+}
+
+function nameOf({ package: owner, arch = '', script }: ScriptRun): string {
+  return `${owner} ${arch} ${script}`;
 }
 
 /** Follows every script and runs all effects of the family; says of every script what became of it. */
 export async function runEffects(
   context: EffectContext,
-  madeAccounts: ReadonlySet<ScriptRun> = new Set(),
+  madeAccounts: MadeAccounts = new Set(),
 ): Promise<readonly ScriptVerdict[]> {
   const active = effects.filter((effect) => effect.families.includes(context.family));
   const scripts: ScriptRun[] = [...context.scripts];
@@ -47,7 +54,7 @@ export async function runEffects(
       script,
       { ...context, scripts },
       active,
-      madeAccounts.has(script),
+      madeAccounts.has(nameOf(script)),
     );
     verdicts.push(verdict);
     for (const name of activated) {

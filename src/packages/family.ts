@@ -57,6 +57,8 @@ export interface PackageDatabase {
   verify(planned: PlannedPackage, bytes: Uint8Array, trust: TrustOptions): Promise<VerifiedPackage>;
   /** Decodes and checks the whole package in memory; drops content that the image already has. */
   unpack(verified: VerifiedPackage): Promise<UnpackedPackage>;
+  /** The packages as they are installed one after the other; the accounts that their scripts make depend on it. */
+  inOrder?(packages: readonly UnpackedPackage[]): readonly UnpackedPackage[];
   /**
    * Holds the records against the files of the image: one line for each file that is missing or has other content than
    * recorded, configuration files aside. Layers must have been read for it: `auditCaptures`, and digests of contents as

@@ -48,15 +48,7 @@ export async function applyPlan(tree: Tree, plan: Plan, options: ApplyOptions): 
   );
   const draft = createDraft(tree.root);
   const warnings: string[] = [];
-  const own: ScriptRun[] = unpacked.flatMap(({ planned, scripts: list }) =>
-    list.map(({ name, interpreter, body }) => ({
-      package: planned.name,
-      arch: planned.arch,
-      script: name,
-      interpreter,
-      body,
-    })),
-  );
+  const own = scriptRuns(unpacked);
   const context = {
     family: tree.database.family,
     draft,
@@ -67,7 +59,8 @@ export async function applyPlan(tree: Tree, plan: Plan, options: ApplyOptions): 
     compareVersions: compareVersionsOf(tree.database.family),
     warn: (message: string) => warnings.push(message),
   };
-  const madeAccounts = makeEarlyAccounts({ ...context, scripts: inOrder(own, plan) });
+  const early = scriptRuns(tree.database.inOrder?.(unpacked) ?? unpacked);
+  const made = makeEarlyAccounts({ ...context, scripts: early });
   const installation = await tree.database.install({
     draft,
     packages: unpacked,
@@ -84,7 +77,7 @@ export async function applyPlan(tree: Tree, plan: Plan, options: ApplyOptions): 
       body: script.body,
     })),
   ];
-  const scripts = await runEffects({ ...context, scripts: runs }, madeAccounts);
+  const scripts = await runEffects({ ...context, scripts: runs }, made);
   refuseScripts(scripts, options.scripts);
   return {
     changes: draft.changes(),
@@ -95,13 +88,16 @@ export async function applyPlan(tree: Tree, plan: Plan, options: ApplyOptions): 
   };
 }
 
-/** As the packages are installed, where the family said so: numbers of accounts depend on it. */
-function inOrder(scripts: readonly ScriptRun[], plan: Plan): readonly ScriptRun[] {
-  const orders = new Map(
-    plan.packages.map(({ name, arch, extra }) => [`${name} ${arch}`, Number(extra?.['order'] ?? 0) || 0]),
+function scriptRuns(packages: readonly UnpackedPackage[]): readonly ScriptRun[] {
+  return packages.flatMap(({ planned, scripts }) =>
+    scripts.map(({ name, interpreter, body }) => ({
+      package: planned.name,
+      arch: planned.arch,
+      script: name,
+      interpreter,
+      body,
+    })),
   );
-  const orderOf = (run: ScriptRun): number => orders.get(`${run.package} ${run.arch ?? ''}`) ?? 0;
-  return scripts.toSorted((a, b) => orderOf(a) - orderOf(b));
 }
 
 async function acquire(tree: Tree, planned: PlannedPackage, options: ApplyOptions): Promise<UnpackedPackage> {

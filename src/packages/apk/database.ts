@@ -10,7 +10,7 @@ import type { InstalledPackage } from '../package.ts';
 import { verifyPackage } from '../verified.ts';
 import { auditInstalled } from './audit.ts';
 import { checkDataHash, controlDigest, readControl, splitApk } from './apk-file.ts';
-import { installPackages } from './install.ts';
+import { inApkOrder, installPackages } from './install.ts';
 import type { StoredDatabase } from './install.ts';
 import { field, readInstalled } from './installed.ts';
 import type { InstalledRecord } from './installed.ts';
@@ -69,6 +69,7 @@ export function openDatabase({
     },
     // oxlint-disable-next-line typescript/require-await -- the port is asynchronous, so that errors reject
     unpack: async (verified) => unpackApk(verified),
+    inOrder: inApkOrder,
     // oxlint-disable-next-line typescript/require-await -- the port is asynchronous, so that errors reject
     install: async (input) => installPackages(stored, input),
     // oxlint-disable-next-line typescript/require-await -- the port is asynchronous, so that errors reject

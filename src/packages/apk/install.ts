@@ -62,9 +62,7 @@ export function installPackages(database: StoredDatabase, input: InstallInput): 
         departed.push({ package: name, script: toPackageScript(script) });
     removePackage(transaction, record);
   };
-  const incoming = [...input.packages].sort(
-    (a, b) => orderOf(a) - orderOf(b) || compareBytes(a.planned.name, b.planned.name),
-  );
+  const incoming = inApkOrder(input.packages);
   for (const { planned, content } of incoming) {
     for (const name of (planned.extra?.['leaving'] ?? '').split(' ')) leave(name);
     const { info, entries, size, scripts: own } = content as ApkContent;
@@ -118,6 +116,12 @@ function push<T>(map: Map<string, T[]>, key: string, value: T): void {
 
 function checksumOf({ fields }: LedgerRecord): string {
   return normalChecksum(fields.get('C') ?? '');
+}
+
+export function inApkOrder(packages: readonly UnpackedPackage[]): readonly UnpackedPackage[] {
+  return [...packages].sort(
+    (a, b) => orderOf(a) - orderOf(b) || compareBytes(a.planned.name, b.planned.name),
+  );
 }
 
 function orderOf({ planned }: UnpackedPackage): number {

@@ -88,6 +88,7 @@ export function openDatabase(
         content: { rpm, payload: await unpackPayload(rpm, what) } satisfies UnpackedRpm,
       };
     },
+    inOrder: (unpacked) => transactionOrder(unpacked, ({ content }) => (content as UnpackedRpm).rpm.header),
     install: (input) => install(input, { database, packages, color: transactionColor(packages, distro) }),
   };
 }
