@@ -328,3 +328,33 @@ test('of equal versions that of the better repository is taken, and a worse one 
   });
   assert.deepEqual(brief(plan), ['x 1-1 2-1', 'y 1-1 3-1']);
 });
+
+test('repositories on media are left out; none but such is an error', async () => {
+  const media = '[cd]\nbaseurl=cd:///?devices=/dev/sr0\n';
+  const one = {
+    installed: [{ name: 'x' }],
+    offered: [{ name: 'x', version: '2' }],
+    request: { repositories: [] },
+  };
+  assert.deepEqual(brief(await resolve({ ...one, files: { 'etc/zypp/repos.d/a.repo': media + REPO } })), [
+    'x 1-1 2-1',
+  ]);
+  await assert.rejects(resolve({ ...one, files: { 'etc/zypp/repos.d/a.repo': media } }), {
+    code: 'REPOSITORIES_MISSING',
+  });
+});
+
+test('a repository with sqlite or zchunk metadata alone is refused by name', async () => {
+  const { fetch, files } = memoryRepository([{ name: 'x', version: '2' }]);
+  const url = `${REPOSITORY_URL}repodata/repomd.xml`;
+  const repomd = Buffer.from(files.get(url) ?? []).toString();
+  const both = repomd.replace(
+    '</repomd>',
+    '<data type="primary_zck"><checksum type="sha256">00</checksum><location href="repodata/p.xml.zck"/></data></repomd>',
+  );
+  files.set(url, Buffer.from(both));
+  const one = { installed: [{ name: 'x' }], offered: [], request: { fetch } };
+  assert.deepEqual(brief(await resolve(one)), ['x 1-1 2-1'], 'beside XML they are passed over');
+  files.set(url, Buffer.from(both.replace('type="primary"', 'type="primary_db"')));
+  await assert.rejects(resolve(one), /lists no primary, only primary_db and primary_zck/);
+});

@@ -20,7 +20,7 @@ import {
 } from './repositories/configuration.ts';
 import type { Locks } from './repositories/locks.ts';
 import { moduleFilter } from './repositories/modules.ts';
-import { connection, openRepository, type Repository } from './repositories/repository.ts';
+import { connection, isReachable, openRepository, type Repository } from './repositories/repository.ts';
 import type { InstalledSolvable } from './solve/installed.ts';
 import { excluded, Offers } from './solve/offers.ts';
 import { sourceOf } from './source.ts';
@@ -148,7 +148,21 @@ async function openAll(
   request: ResolveRequest,
   configuration: Configuration,
 ): Promise<readonly Repository[]> {
-  const opened = await mapConcurrent(configuration.repositories, CONCURRENCY, async (config) => {
+  const reachable = configuration.repositories.filter(isReachable);
+  for (const { id, baseUrls } of configuration.repositories.filter((config) => !isReachable(config)))
+    request.log.warn('repository is on media or behind a protocol that is not spoken: it is left out', {
+      repository: id,
+      url: baseUrls.join(' '),
+    });
+  if (reachable.length === 0)
+    throw new OnlayError(
+      'REPOSITORIES_MISSING',
+      'No repository of the image can be reached over http or https',
+      {
+        hint: 'give repositories with --repo id=URL',
+      },
+    );
+  const opened = await mapConcurrent(reachable, CONCURRENCY, async (config) => {
     try {
       const keys = await fetchKeys(config, request);
       return await openRepository(config, {

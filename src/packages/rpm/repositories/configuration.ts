@@ -1,10 +1,11 @@
 // Repositories as an image states them: .repo files of dnf, yum, tdnf and zypp, the [main] section, variables, locks.
-// https://dnf.readthedocs.io/en/latest/conf_ref.html; zypp(5). Plugins and services (subscription-manager's
-// redhat.repo aside, which is a file) are not run.
+// https://dnf.readthedocs.io/en/latest/conf_ref.html; zypp(5). Plugins are not run (subscription-manager's redhat.repo is
+// a file), services of zypp are read where their index is in the image.
 import { OnlayError } from '../../../errors.ts';
 import { byteString } from '../../../base/bytes.ts';
 import type { RootView } from '../../../rootfs/root-view.ts';
 import { booleanValue, listValue, numberValue, parseIni, type IniSection } from './ini.ts';
+import { SERVICE_FILES, serviceRepositories } from './services.ts';
 
 export interface RepositoryConfig {
   readonly id: string;
@@ -66,6 +67,7 @@ export function isRepositoryConfiguration(path: string): boolean {
     MAIN_FILES.includes(path) ||
     [...REPO_DIRECTORIES, ...VARIABLE_DIRECTORIES].some((directory) => path.startsWith(`${directory}/`)) ||
     /^etc\/(?:dnf|yum|zypp|tdnf|pki|rhsm|products\.d)\//.test(path) ||
+    SERVICE_FILES.test(path) ||
     /^usr\/share\/distribution-gpg-keys\/|^usr\/lib\/rpm\/gnupg\/keys\//.test(path)
   );
 }
@@ -92,6 +94,10 @@ export function readConfiguration(root: RootView, variables: Variables): Configu
       if (name.endsWith('.repo'))
         for (const section of parseIni(readText(root, `${directory}/${name}`) ?? ''))
           sections.push({ section, origin: `${directory}/${name}`, zypp: directory.includes('zypp') });
+  const stated = new Set(sections.map(({ section }) => section.name));
+  for (const { section, origin } of serviceRepositories(root))
+    // where zypper has refreshed a service there are files, which may say otherwise
+    if (!stated.has(section.name)) sections.push({ section, origin, zypp: true });
   const repositories = new Map<string, RepositoryConfig>();
   for (const { section, origin, zypp } of sections) {
     const repository = readRepository(section, { origin, zypp, main, variables });
@@ -121,7 +127,8 @@ function readRepository(section: IniSection, context: SectionContext): Repositor
     value === undefined || value === '' ? undefined : substitute(value, variables);
   const id = substitute(section.name, variables);
   if (!booleanValue(own('enabled'), true) || !/^[\w.:+-]+$/.test(id)) return undefined;
-  const baseUrls = listValue(own('baseurl')).map((url) => substitute(url, variables));
+  const path = context.zypp ? substitute(own('path') ?? '', variables).replace(/^\/+|\/+$/g, '') : '';
+  const baseUrls = listValue(own('baseurl')).map((url) => below(substitute(url, variables), path));
   const mirrorList = filled(own('mirrorlist'));
   const metalink = filled(own('metalink')) ?? (mirrorList?.includes('metalink') ? mirrorList : undefined);
   if (baseUrls.length === 0 && mirrorList === undefined && metalink === undefined) return undefined;
@@ -154,6 +161,12 @@ function readRepository(section: IniSection, context: SectionContext): Repositor
     tls: tls.ca || tls.cert || tls.key || !tls.verify ? tls : undefined,
     origin: context.origin,
   };
+}
+
+/** zypp states the directory of a repository apart from its URL, and local ones as `dir:`. */
+function below(url: string, path: string): string {
+  const local = url.replace(/^dir:\/*(?=\/)/, 'file://');
+  return path === '' ? local : `${local.replace(/\/+$/, '')}/${path}`;
 }
 
 function proxyOf(

@@ -53,6 +53,53 @@ test('zypp repositories are verified by their metadata', () => {
   assert.equal(one?.checkPackages, false);
 });
 
+test('zypp states the directory of a repository apart, and local ones as dir:', () => {
+  const root = memoryRoot({
+    'etc/zypp/repos.d/a.repo':
+      '[a]\nbaseurl=https://h/x/\npath=/suse/\n[b]\nbaseurl=dir:///srv/b\npath=/\n[c]\nbaseurl=dir:/srv/c\n',
+    'etc/yum.repos.d/d.repo': '[d]\nbaseurl=https://h/d\npath=/suse\n',
+  });
+  assert.deepEqual(
+    readConfiguration(root, variables).repositories.map(({ id, baseUrls }) => [id, ...baseUrls]),
+    [
+      ['d', 'https://h/d'],
+      ['a', 'https://h/x/suse'],
+      ['b', 'file:///srv/b'],
+      ['c', 'file:///srv/c'],
+    ],
+  );
+});
+
+// shortened from openSUSE-repos-Leap
+const REPOINDEX = `<repoindex ttl="0" disturl="https://cdn.opensuse.org" distsub="leap/" distver="\${releasever}">
+<repo url="%{disturl}/distribution/%{distsub}%{distver}/repo/oss" alias="repo-oss" name="%{alias} (%{distver})" enabled="true"/>
+<repo url="%{disturl}/debug" alias="repo-debug" enabled="false"/>
+<repo url="%{disturl}/update/%{distsub}%{distver}/sle" alias="update-sle" enabled="true"/>
+<repo url="%{url}%{url}%{url}" alias="loop" enabled="false"/><repo alias="empty"/></repoindex>`;
+
+test('repositories of zypp services come from the list in the image, unless files of that name say otherwise', () => {
+  const files = {
+    'etc/zypp/services.d/openSUSE.service':
+      '[openSUSE]\nname=openSUSE\nenabled=1\nurl = dir:/usr/share/zypp/local/service/openSUSE\ntype = ris\n',
+    'etc/zypp/services.d/x.service': '[SCC]\nurl=https://scc/\n[p]\nurl=plugin:/container-suseconnect\n',
+    'usr/share/zypp/local/service/openSUSE/repo/repoindex.xml': REPOINDEX,
+  };
+  const urls = (more: Readonly<Record<string, string>>): readonly (readonly string[])[] =>
+    readConfiguration(memoryRoot({ ...files, ...more }), variables).repositories.map(({ id, baseUrls }) => [
+      id,
+      ...baseUrls,
+    ]);
+  const oss = ['openSUSE:repo-oss', 'https://cdn.opensuse.org/distribution/leap/9/repo/oss'];
+  const sle = ['openSUSE:update-sle', 'https://cdn.opensuse.org/update/leap/9/sle'];
+  assert.deepEqual(urls({}), [oss, sle]);
+  const off = '[openSUSE:repo-oss]\nbaseurl=https://o/\nenabled=0\nservice=openSUSE\n';
+  assert.deepEqual(urls({ 'etc/zypp/repos.d/openSUSE:repo-oss.repo': off }), [sle]);
+  assert.deepEqual(
+    urls({ 'etc/zypp/services.d/openSUSE.service': '[openSUSE]\nenabled=0\nurl=dir:/usr\n' }),
+    [],
+  );
+});
+
 test('substitute() knows braces, defaults and alternatives, and leaves unknown variables', () => {
   assert.equal(substitute('$releasever/${basearch}/$nope', variables), '9/x86_64/$nope');
   assert.equal(substitute('${x:-a}${releasever:-a}${releasever:+b}${x:+b}', variables), 'a9b');

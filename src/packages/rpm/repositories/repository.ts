@@ -73,8 +73,15 @@ export async function openRepository(
   );
 }
 
+const REACHABLE = /^(?:https?|file):/;
+
+/** False for repositories on media (`cd:`, `iso:`, …) or behind protocols that are not spoken (`ftp:`, `nfs:`, …). */
+export function isReachable({ baseUrls, mirrorList, metalink }: RepositoryConfig): boolean {
+  return [...baseUrls, mirrorList, metalink].some((url) => url !== undefined && REACHABLE.test(url));
+}
+
 async function findMirrors(config: RepositoryConfig, context: RepositoryContext): Promise<Mirrors> {
-  const own = config.baseUrls.filter((url) => /^(?:https?|file):/.test(url));
+  const own = config.baseUrls.filter((url) => REACHABLE.test(url));
   const list = config.metalink ?? config.mirrorList;
   if (list === undefined) return { urls: own, digests: [] };
   try {
@@ -117,7 +124,16 @@ async function openAt(
   const { trust, signedBy } = await trustOf(config, context, { bytes, signature, what });
   const repomd = parseRepomd(bytes, what);
   const primary = repomd.files.get('primary');
-  if (!primary) throw new OnlayError('INDEX_INVALID', `Cannot read ${what}: it lists no primary`);
+  if (!primary) {
+    const others = [...repomd.files.keys()].filter((type) => type.startsWith('primary'));
+    throw new OnlayError(
+      'INDEX_INVALID',
+      `Cannot read ${what}: it lists no primary${others.length > 0 ? `, only ${others.join(' and ')}` : ''}`,
+      others.length > 0
+        ? { hint: 'sqlite and zchunk alone are not read; `createrepo_c --update` writes XML beside them' }
+        : {},
+    );
+  }
   const index = new PackageSpans(await metadata(config, context, url, primary), `primary of ${config.id}`);
   return new Repository({ config, context, url, repomd, index, trust, signedBy });
 }
