@@ -1,6 +1,5 @@
 // The command line: parses, runs one command, turns errors into one line, a hint and an exit status. Everything heavy is
 // imported by the command that needs it, so that help and usage errors are quick.
-import { constants } from 'node:os';
 import { Command, CommanderError } from 'commander';
 import { OnlayError, messageOf } from '../errors.ts';
 import { applyEnvironment, isOn, splitSwitches } from './environment.ts';
@@ -18,22 +17,10 @@ import {
   requireImage,
 } from './options.ts';
 import { errorDocument } from './result.ts';
+import { listenForSignals } from './signals.ts';
 import { watchOutput } from './standard-output.ts';
+import type { RunStreams, Streams } from './streams.ts';
 import { TOOL } from './tool.ts';
-
-/** What a run touches outside itself. */
-export interface Streams {
-  readonly stdout: NodeJS.WriteStream;
-  readonly stderr: NodeJS.WriteStream;
-  readonly stdin: NodeJS.ReadStream;
-  readonly env: Readonly<Record<string, string | undefined>>;
-}
-
-/** The streams of one run, what it warned of, and what ends it early. */
-export interface RunStreams extends Streams {
-  readonly warnings: string[];
-  readonly signal?: AbortSignal;
-}
 
 /** Runs `argv` (without node and script) and answers the exit status. Never throws. */
 export async function main(argv: readonly string[], streams: Streams = process): Promise<number> {
@@ -86,33 +73,6 @@ function asOnlayError(error: unknown, argv: readonly string[]): OnlayError {
     hint: 'this is a defect of onlay; please report it with the output of --debug',
     cause: error,
   });
-}
-
-interface Interruption extends Disposable {
-  readonly signal: AbortSignal;
-  /** What shells expect of a process that a signal ended; undefined when none came. */
-  readonly status: number | undefined;
-}
-
-/** The first signal ends the run in order, a second one at once. */
-function listenForSignals(): Interruption {
-  const controller = new AbortController();
-  let status: number | undefined;
-  const listeners = (['SIGINT', 'SIGTERM', 'SIGHUP'] as const).map((name) => {
-    const listener = (): void => {
-      status = 128 + constants.signals[name];
-      controller.abort(new OnlayError('ABORTED', `Interrupted (${name})`));
-    };
-    process.once(name, listener);
-    return () => process.removeListener(name, listener);
-  });
-  return {
-    signal: controller.signal,
-    get status() {
-      return status;
-    },
-    [Symbol.dispose]: () => listeners.forEach((remove) => remove()),
-  };
 }
 
 const COMMANDS: readonly string[] = [

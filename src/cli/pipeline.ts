@@ -1,5 +1,5 @@
 // Flags and session → what the pipeline takes, for every command that plans.
-import type { PatchOptions } from '../patch/patch.ts';
+import type { PatchOptions } from '../patch/options.ts';
 import { startStopwatch } from '../patch/stopwatch.ts';
 import { readPlatforms, readPolicy, readReports, readTrust } from './inputs.ts';
 import type { PlanFlags, SourceFlags } from './options.ts';

@@ -2,7 +2,7 @@
 import { realpath } from 'node:fs/promises';
 import { OnlayError } from '../errors.ts';
 import { formatReference, isTag, parseReference, referenceTo } from '../oci/reference.ts';
-import type { PatchSource, PatchTarget } from '../patch/patch.ts';
+import type { PatchSource, PatchTarget } from '../patch/options.ts';
 import { formatTarget, nameOf, openStore, parseTransport, pointOf } from '../stores/index.ts';
 import type { StoreOptions, Target } from '../stores/index.ts';
 import type { ApplyFlags } from './options.ts';

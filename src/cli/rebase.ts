@@ -1,6 +1,6 @@
 // --rebase on the command line: the base that the source's patch layers name is opened where it moved.
 import { findMovedBase, findOrigin } from '../patch/rebase.ts';
-import type { PatchOptions } from '../patch/patch.ts';
+import type { PatchOptions } from '../patch/options.ts';
 import { openSource } from './places.ts';
 import type { OpenSource } from './places.ts';
 import type { Session } from './session.ts';

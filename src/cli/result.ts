@@ -4,7 +4,7 @@ import type { Outcome, PlatformOutcome } from '../patch/outcome.ts';
 import { RESULT_VERSION } from '../patch/outcome.ts';
 import type { PatchRun } from '../patch/patch.ts';
 import { errorOutcome } from '../patch/platform-outcome.ts';
-import type { Streams } from './main.ts';
+import type { Streams } from './streams.ts';
 import type { Terminal } from './terminal.ts';
 import { formatBytes, printLines } from './terminal.ts';
 import { TOOL } from './tool.ts';

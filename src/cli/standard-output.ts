@@ -1,7 +1,7 @@
 // What becomes of standard output and standard error when nobody reads them or nothing more fits: a reader that has
 // enough (`| head`) is no failure, a full disk is one, and neither ends in a stack trace.
 import { OnlayError, messageOf } from '../errors.ts';
-import type { Streams } from './main.ts';
+import type { Streams } from './streams.ts';
 
 export interface WatchedOutput {
   /** Waits until all is written; why something was not. */

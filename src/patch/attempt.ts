@@ -10,7 +10,7 @@ import { formatPlatform } from '../oci/platform.ts';
 import { mergeReports, reportsAbout } from './choose-report.ts';
 import { patchPlatform } from './patch-platform.ts';
 import type { PlatformResult } from './patch-platform.ts';
-import type { PatchOptions } from './patch.ts';
+import type { PatchOptions } from './options.ts';
 
 export type Attempt =
   | { readonly kind: 'done'; readonly listed: IndexImage; readonly result: PlatformResult }

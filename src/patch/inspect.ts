@@ -6,7 +6,7 @@ import { formatPlatform } from '../oci/platform.ts';
 import { detectDistro } from '../distros/detect.ts';
 import type { FamilyName, InstalledPackage } from '../packages/package.ts';
 import type { AcquireContext } from './acquire.ts';
-import type { PatchSource } from './patch.ts';
+import type { PatchSource } from './options.ts';
 import { openImages } from './open-tree.ts';
 import type { OpenedImage } from './open-tree.ts';
 

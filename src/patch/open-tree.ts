@@ -9,7 +9,7 @@ import { mergeLayers } from '../rootfs/view.ts';
 import type { RootView } from '../rootfs/root-view.ts';
 import { acquireLayers } from './acquire.ts';
 import type { AcquireContext } from './acquire.ts';
-import type { PatchSource } from './patch.ts';
+import type { PatchSource } from './options.ts';
 import { readTree } from './plan-platform.ts';
 import type { Tree } from './plan-platform.ts';
 

@@ -3,52 +3,18 @@
 import type { OnlayError } from '../errors.ts';
 import { listImages } from '../oci/image.ts';
 import type { IndexImage } from '../oci/image.ts';
-import type { Digest } from '../oci/digest.ts';
-import type { Document, ImageStore } from '../oci/image-store.ts';
-import type { Platform } from '../oci/manifest.ts';
+import type { Document } from '../oci/image-store.ts';
 import { formatPlatform } from '../oci/platform.ts';
 import type { Plan } from '../plan/plan.ts';
-import type { Report } from '../reports/index.ts';
 import { attemptAll, failureOf, requireEncoder } from './attempt.ts';
 import type { Attempt } from './attempt.ts';
 import { chooseImages } from './choose-images.ts';
+import type { PatchOptions, PatchTarget } from './options.ts';
 import type { PlatformOutcome, Outcome } from './outcome.ts';
 import { RESULT_VERSION } from './outcome.ts';
 import { errorOutcome, failedOutcome, platformOutcome } from './platform-outcome.ts';
-import type { PlatformOptions } from './patch-platform.ts';
 import { pushResult } from './push-result.ts';
 import type { MovingTag } from './push-result.ts';
-
-export interface PatchSource {
-  readonly store: ImageStore;
-  readonly tag?: string;
-  readonly digest?: Digest;
-  /** As the user wrote it, for the result. */
-  readonly name: string;
-}
-
-export interface PatchTarget {
-  readonly store: ImageStore;
-  /** "" in archives, whose images need no name. */
-  readonly tag: string;
-  readonly name: string;
-}
-
-export interface PatchOptions extends Omit<PlatformOptions, 'report' | 'plan' | 'indexDigests' | 'onPulled'> {
-  readonly tool: { readonly name: string; readonly version: string };
-  readonly source: PatchSource;
-  /** --rebase: `source` is the base that moved, this the patched image it was found by. */
-  readonly rebased?: { readonly from: PatchSource; readonly digest: Digest } | undefined;
-  /** Absent for a dry run. */
-  readonly target: PatchTarget | undefined;
-  /** Empty: all that can be patched. */
-  readonly platforms: readonly Platform[];
-  /** One, or one per platform. Absent: update everything. */
-  readonly reports: readonly Report[] | undefined;
-  readonly plans: readonly Plan[] | undefined;
-  readonly warnings: readonly string[];
-  readonly fetched: () => number;
-}
 
 export interface PatchRun {
   readonly outcome: Outcome;

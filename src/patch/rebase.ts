@@ -12,7 +12,7 @@ import type { Platform } from '../oci/manifest.ts';
 import { choosePlatforms, formatPlatform } from '../oci/platform.ts';
 import { formatReference, parseReference, referenceTo } from '../oci/reference.ts';
 import type { RegistryReference } from '../oci/reference.ts';
-import type { PatchSource } from './patch.ts';
+import type { PatchSource } from './options.ts';
 
 /** What the patch layers of an image say of the image below them. */
 export interface Origin {

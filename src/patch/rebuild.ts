@@ -20,7 +20,7 @@ import { applyPlan } from './apply.ts';
 import { fileEpoch } from './clock.ts';
 import { diffPackages } from './diff.ts';
 import type { PackageDifference } from './diff.ts';
-import type { PatchSource } from './patch.ts';
+import type { PatchSource } from './options.ts';
 import { planTree, readTree } from './plan-platform.ts';
 import type { Tree } from './plan-platform.ts';
 

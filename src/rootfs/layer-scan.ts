@@ -6,7 +6,7 @@ import { displayText } from '../base/bytes.ts';
 import type { TarHeader } from '../archive/tar-entry.ts';
 import { TarParser, type TarSink } from '../archive/tar-read.ts';
 import type { LayerDigest, LayerEntry } from './layer-entry.ts';
-import type { IndexLayerOptions, Inspector } from './layer-index.ts';
+import type { IndexLayerOptions, Inspector } from './layer-options.ts';
 import { rootPath, type RootPath } from './path.ts';
 import { NO_FACTS, NO_XATTRS, SYMLINK_MODE } from './tree.ts';
 import { isAufsLinkTarget, meaningOf } from './whiteout.ts';

@@ -1,6 +1,7 @@
 // The command in this process, for tests that run it often: its own streams, its own environment, no home.
 import { PassThrough } from 'node:stream';
-import { main, type Streams } from '../../src/cli/main.ts';
+import { main } from '../../src/cli/main.ts';
+import type { Streams } from '../../src/cli/streams.ts';
 
 export interface InProcessOptions {
   readonly input?: Uint8Array;

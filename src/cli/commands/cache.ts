@@ -3,7 +3,7 @@
 import { readdir, rm, rmdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { OnlayError } from '../../errors.ts';
-import type { Streams } from '../main.ts';
+import type { Streams } from '../streams.ts';
 import { defaultCache } from '../session.ts';
 import { formatBytes } from '../terminal.ts';
 

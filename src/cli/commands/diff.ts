@@ -5,7 +5,7 @@ import { openImages } from '../../patch/open-tree.ts';
 import type { OpenedImage } from '../../patch/open-tree.ts';
 import { formatPlatform } from '../../oci/platform.ts';
 import { readPlatforms } from '../inputs.ts';
-import type { RunStreams } from '../main.ts';
+import type { RunStreams } from '../streams.ts';
 import { openSource } from '../places.ts';
 import { openSession } from '../session.ts';
 import type { Session } from '../session.ts';

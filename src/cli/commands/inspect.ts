@@ -2,7 +2,7 @@
 import { displayText } from '../../base/bytes.ts';
 import { inspectImage } from '../../patch/inspect.ts';
 import type { Inspection } from '../../patch/inspect.ts';
-import type { RunStreams } from '../main.ts';
+import type { RunStreams } from '../streams.ts';
 import { readPlatforms } from '../inputs.ts';
 import type { OutputFlags, TransportFlags } from '../options.ts';
 import { openSource } from '../places.ts';

@@ -2,7 +2,7 @@
 // input only, so that it stands in no process list and no history.
 import { OnlayError } from '../../errors.ts';
 import { collect } from '../../base/streams.ts';
-import type { RunStreams } from '../main.ts';
+import type { RunStreams } from '../streams.ts';
 import type { OutputFlags, TransportFlags } from '../options.ts';
 import { openSession } from '../session.ts';
 

@@ -6,7 +6,7 @@ import { patchImage } from '../../patch/patch.ts';
 import type { PatchRun } from '../../patch/patch.ts';
 import { serializePlans } from '../../plan/plan.ts';
 import { exitStatus } from '../exit-codes.ts';
-import type { RunStreams } from '../main.ts';
+import type { RunStreams } from '../streams.ts';
 import type { OutputFlags, PlanFlags, SourceFlags, TransportFlags } from '../options.ts';
 import { planOnly, readPlanInputs } from '../pipeline.ts';
 import { openSource } from '../places.ts';

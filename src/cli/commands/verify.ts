@@ -1,8 +1,8 @@
 // `onlay verify IMAGE`: recomputes what an image claims; exit status 6 when something is wrong.
 import { verifyImage } from '../../patch/verify.ts';
 import { readPlans, readPlatforms, readTrust } from '../inputs.ts';
-import type { RunStreams } from '../main.ts';
-import { parseEpoch } from '../options.ts';
+import type { RunStreams } from '../streams.ts';
+import { parseEpoch } from '../values.ts';
 import type { ApplyFlags, OutputFlags, PlanFlags, TransportFlags } from '../options.ts';
 import { openSource } from '../places.ts';
 import { openSession } from '../session.ts';
