@@ -10,6 +10,8 @@ export interface PackagesIndex {
   has(name: string): boolean;
   /** Paragraphs of a package in order of the file. Throws INDEX_INVALID. */
   find(name: string): readonly Stanza[];
+  /** Paragraphs beside that of a package that are of the same source: indexes are sorted so. */
+  neighbours(name: string): readonly Stanza[];
   /** Paragraphs whose Provides field names `name`, in order of the file. */
   providers(name: string): readonly Stanza[];
 }
@@ -47,8 +49,47 @@ export function scanPackages(bytes: Uint8Array, what: string): PackagesIndex {
       if (found === undefined) return [];
       return (typeof found === 'number' ? [found] : found).map(stanzaAt);
     },
+    neighbours(name) {
+      const found = offsets.get(name);
+      const first = typeof found === 'number' ? found : found?.[0];
+      if (first === undefined) return [];
+      const at = indexOf(starts, first);
+      const source = sourceName(stanzaAt(first));
+      const run = (step: 1 | -1): Stanza[] => {
+        const stanzas: Stanza[] = [];
+        for (
+          let next = at + step;
+          starts[next] !== undefined && stanzas.length < MAX_NEIGHBOURS;
+          next += step
+        ) {
+          const stanza = stanzaAt(starts[next] as number);
+          if (sourceName(stanza) !== source) break;
+          stanzas.push(stanza);
+        }
+        return stanzas;
+      };
+      return [...run(-1).reverse(), ...run(1)];
+    },
     providers: (name) => ((provided ??= scanProvides(buffer, starts)).get(name) ?? []).map(stanzaAt),
   };
+}
+
+/** Sources have some hundreds of packages at most. */
+const MAX_NEIGHBOURS = 1000;
+
+function sourceName(stanza: Stanza): string | undefined {
+  return stanza.get('Source')?.replace(/\s.*$/s, '') ?? stanza.get('Package');
+}
+
+/** Where `value` is in ascending `numbers`. */
+function indexOf(numbers: readonly number[], value: number): number {
+  let low = 0;
+  for (let high = numbers.length; low < high;) {
+    const middle = (low + high) >>> 1;
+    if ((numbers[middle] as number) < value) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 /** Offsets of paragraphs by the names in their Provides fields; 9 000 of them in Debian main. */

@@ -121,6 +121,7 @@ describe('resolveDpkg()', () => {
         digests: [],
         reason: 'requested',
         cves: ['CVE-a'],
+        extra: { order: '4' },
       },
     );
     assert.equal(result.packages.at(-1)?.from, undefined);

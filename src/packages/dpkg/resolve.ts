@@ -20,6 +20,7 @@ import type { InstalledVersion, Solution, SolveInput, Upgrade } from './solve.ts
 import { heldReason, isInstalled } from './status.ts';
 import type { StatusRecord } from './status.ts';
 import { compareVersions } from './version.ts';
+import { unpackOrder } from './unpack-order.ts';
 import { assess } from './wanted.ts';
 
 export interface ResolveInput {
@@ -71,16 +72,20 @@ export async function resolveDpkg(input: ResolveInput): Promise<Resolution> {
       : upgradeWanted(request.wanted, solveInput, installed);
   };
   const lazy = repositories.hasLarge && repositories.pins.empty && canDoWithout(request.wanted);
-  let outcome = attempt(await repositories.load(lazy ? 'small' : 'all'));
+  let indexes = await repositories.load(lazy ? 'small' : 'all');
+  let outcome = attempt(indexes);
   if (lazy && outcome.skipped.some(({ failure, reason }) => failure && reason !== 'held')) {
     request.log.debug('The large indexes are needed as well');
-    outcome = attempt(await repositories.load('all'));
+    indexes = await repositories.load('all');
+    outcome = attempt(indexes);
   }
   refuseGaps(repositories, outcome, request);
   if (outcome.complete) warnOfOlderMirror(outcome.universe, installed, native, request);
+  const { upgrades } = outcome.solution;
+  const order = unpackOrder(upgrades, records, indexes, native);
   return {
-    packages: [...outcome.solution.upgrades]
-      .map(([key, upgrade]) => planned(upgrade, outcome.cves.get(key) ?? []))
+    packages: [...upgrades]
+      .map(([key, upgrade]) => planned(upgrade, outcome.cves.get(key) ?? [], order.get(key)))
       .sort(byName),
     removals: [],
     skipped: [...outcome.skipped].sort((a, b) => compareBytes(a.name, b.name)),
@@ -227,7 +232,11 @@ function warnOfOlderMirror(
   );
 }
 
-function planned({ version, from, reason, by }: Upgrade, cves: readonly string[]): PlannedPackage {
+function planned(
+  { version, from, reason, by }: Upgrade,
+  cves: readonly string[],
+  order: number | undefined,
+): PlannedPackage {
   const { stanza, index } = version;
   const { repository } = index;
   const name = displayText(
@@ -256,6 +265,7 @@ function planned({ version, from, reason, by }: Upgrade, cves: readonly string[]
     reason,
     ...(by === undefined ? {} : { by }),
     cves,
+    ...(order === undefined ? {} : { extra: { order: String(order) } }),
   };
 }
 

@@ -10,6 +10,7 @@ import { STATUS, isInstalled, putRecord, statusRecord, writeStatus } from './sta
 import type { StatusRecord } from './status.ts';
 import { readText } from './transaction.ts';
 import type { Transaction, Unit } from './transaction.ts';
+import { triggerName } from './triggers.ts';
 
 /** Packages that lost files to others: their lists, and their conffiles' records. */
 export function settleLosers(
@@ -52,7 +53,8 @@ export function settleTriggers(
     const script = record && packageScript('postinst triggered', info.read(record, 'postinst'));
     if (script) scripts.push({ package: record.name, script });
   }
-  triggers.save(epoch);
+  const places = units.map((unit): [string, number] => [triggerName(unit), unit.place]);
+  triggers.save(epoch, new Map(places));
   const configured = new Set(units.flatMap((unit) => [unit.name, packageId(unit)]));
   const waiting = records.filter(({ stanza }) => stanza.get('Triggers-Awaited') !== undefined);
   for (const record of waiting) {

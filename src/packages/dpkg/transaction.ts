@@ -39,6 +39,8 @@ export interface Unit {
   readonly arch: string;
   readonly version: string;
   readonly multiArch: MultiArch;
+  /** When the real tools would unpack it: the first are 1. */
+  readonly place: number;
   readonly deb: Deb;
   /** What the database has of it: installed, or its conffiles only; undefined when it is new. */
   readonly old: StatusRecord | undefined;

@@ -91,8 +91,11 @@ export class TriggerInterests {
     return this.#activated;
   }
 
-  save(epoch: number): void {
+  /** `places` tells when packages, named as in the files, were unpacked: what they are interested in stands in that order. */
+  save(epoch: number, places: ReadonlyMap<string, number>): void {
     if (this.#draft.follow(DIRECTORY)?.type !== 'directory') return;
+    const place = (interest: Interest): number => places.get(interest.package) ?? 0;
+    for (const list of [this.#files, ...this.#explicit.values()]) list.sort((a, b) => place(a) - place(b));
     if (this.#filesEdited)
       this.#write(
         FILE,

@@ -16,12 +16,13 @@ export function makeUnits(
   debs: readonly Deb[],
 ): Unit[] {
   return packages
-    .map(({ planned: { name, arch, to: version } }, index) => {
+    .map(({ planned: { name, arch, to: version, extra } }, index) => {
       const deb = debs[index] as Deb;
       const old = findRecord(records, name, arch);
       if (old) checkState(old);
       const { multiArch } = statusRecord(deb.control, `control of ${name} ${version}`);
-      return { id: packageId(old ?? { name, arch }), name, arch, version, multiArch, deb, old };
+      const place = Number(extra?.['order']) || 1;
+      return { id: packageId(old ?? { name, arch }), name, arch, version, multiArch, place, deb, old };
     })
     .sort((a, b) => compareBytes(a.name, b.name) || compareBytes(a.arch, b.arch));
 }
