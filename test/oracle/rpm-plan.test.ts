@@ -7,8 +7,11 @@ import type { CraftedPackage } from '../support/rpm-craft.ts';
 import { rpmSystem } from '../support/rpm-system.ts';
 import { oneRepository, randomRepository, richRepository } from './rpm-random.ts';
 
-/** `RPM_PLAN_SEEDS=301-600` looks at others. */
-const [FIRST = 1, LAST = 40] = (process.env['RPM_PLAN_SEEDS'] ?? '1-40').split('-').map(Number);
+/** `RPM_PLAN_SEEDS=300` looks at more, `RPM_PLAN_SEEDS=301-600` at others. */
+const SEEDS = (process.env['RPM_PLAN_SEEDS'] ?? '40').split('-').map(Number);
+const FIRST = SEEDS.length > 1 ? (SEEDS[0] ?? 1) : 1;
+const LAST = SEEDS.at(-1) ?? FIRST;
+
 /** `name version [arch] | P provides; … | R requires; … | C conflicts | O obsoletes` */
 function parse(text: string): CraftedPackage {
   const [head = '', ...rest] = text.split('|').map((part) => part.trim());

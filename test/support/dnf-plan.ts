@@ -108,7 +108,16 @@ export async function comparePlans(
   const files = packages.map(({ url }) => decodeURIComponent(new URL(url).pathname));
   const tried =
     files.length > 0
-      ? system.rpm(root, '-U', '--test', '--justdb', '--replacepkgs', '--nosignature', ...files)
+      ? system.rpm(
+          root,
+          '-U',
+          '--test',
+          '--justdb',
+          '--replacepkgs',
+          '--replacefiles',
+          '--nosignature',
+          ...files,
+        )
       : undefined;
   for (const directory of [root, ...at]) rmSync(directory, { recursive: true });
   return { ours, theirs, check: tried && tried.status !== 0 ? tried.stderr : '' };

@@ -24,7 +24,11 @@ const FLAGS: Readonly<Record<string, string>> = { '<': 'LT', '<=': 'LE', '=': 'E
 
 export function memoryRepository(
   packages: readonly CraftedPackage[],
-  options: { readonly primary?: string; readonly sign?: (repomd: Buffer) => Buffer } = {},
+  options: {
+    readonly primary?: string;
+    readonly updateinfo?: string;
+    readonly sign?: (repomd: Buffer) => Buffer;
+  } = {},
 ): MemoryRepository {
   const files = new Map<string, Uint8Array>();
   const chunks: string[] = [];
@@ -63,6 +67,7 @@ export function memoryRepository(
   const repomd = [
     data(files, 'primary', primary),
     data(files, 'filelists', `<filelists>${lists.join('\n')}</filelists>`),
+    options.updateinfo === undefined ? '' : data(files, 'updateinfo', options.updateinfo),
   ].join('');
   const document = Buffer.from(`<?xml version="1.0"?>\n<repomd><revision>1</revision>${repomd}</repomd>`);
   files.set(`${REPOSITORY_URL}repodata/repomd.xml`, document);

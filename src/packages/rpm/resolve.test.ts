@@ -358,3 +358,29 @@ test('a repository with sqlite or zchunk metadata alone is refused by name', asy
   files.set(url, Buffer.from(both.replace('type="primary"', 'type="primary_db"')));
   await assert.rejects(resolve(one), /lists no primary, only primary_db and primary_zck/);
 });
+
+test('what an upgrade of everything fixes is told by the advisories of the repository', async () => {
+  const update = (name: string, version: string, cve: string): string =>
+    `<update><references><reference id="${cve}" type="cve"/></references><pkglist><collection>` +
+    `<package name="${name}" version="${version}" release="1" epoch="0" arch="noarch"/></collection></pkglist></update>`;
+  const updateinfo = `<updates>${[
+    update('x', '1', 'CVE-2020-0001'),
+    update('x', '2', 'CVE-2024-0002'),
+    update('x', '3', 'CVE-2024-0003'),
+    update('x', '4', 'CVE-2025-0004'),
+  ].join('')}</updates>`;
+  const offered = [{ name: 'x', version: '3' }];
+  const cves = async (request: Partial<ResolveRequest>, wanted?: readonly Wanted[]): Promise<unknown> =>
+    (
+      await resolve({ installed: [{ name: 'x' }], offered, request, ...(wanted ? { wanted } : {}) })
+    ).packages.map((one) => one.cves);
+  const { fetch, files } = memoryRepository(offered, { updateinfo });
+  assert.deepEqual(await cves({ fetch }), [['CVE-2024-0002', 'CVE-2024-0003']]);
+  assert.deepEqual(
+    await cves({ fetch }, [wants('x')]),
+    [['CVE-2024-1']],
+    'a scanner has said what it is about',
+  );
+  files.delete(`${REPOSITORY_URL}repodata/updateinfo.xml.gz`);
+  assert.deepEqual(await cves({ fetch }), [[]], 'they are no reason to fail');
+});

@@ -26,7 +26,7 @@ import { excluded, Offers } from './solve/offers.ts';
 import { sourceOf } from './source.ts';
 import { upgrade, type Change, type Obsoleted } from './upgrade.ts';
 import { vendorRule } from './vendors.ts';
-import { formatEvr } from './version.ts';
+import { compareEvr, formatEvr } from './version.ts';
 
 export interface ResolveSources {
   readonly root: RootView;
@@ -84,7 +84,9 @@ export async function resolve(sources: ResolveSources, request: ResolveRequest):
     repositories,
     obsoleted: outcome.obsoleted,
     resolution: {
-      packages: outcome.changes.map(plannedPackage).sort(byName),
+      packages: (request.wanted === 'all' ? await withAdvisories(outcome.changes, request) : outcome.changes)
+        .map(plannedPackage)
+        .sort(byName),
       removals: outcome.obsoleted
         .map(({ installed: one, by }): PlannedRemoval => ({
           name: one.name,
@@ -213,6 +215,45 @@ function repositoryFact({ config, url, signedBy, date }: Repository): Repository
     ...(signedBy === undefined ? {} : { signedBy }),
     ...(date === 0 ? {} : { date: new Date(date * 1000).toISOString() }),
   };
+}
+
+/** What no scanner has said: which CVEs the upgrades fix, by the advisories of their repositories. */
+async function withAdvisories(
+  changes: readonly Change[],
+  request: ResolveRequest,
+): Promise<readonly Change[]> {
+  const fixes = new Map<Repository, Awaited<ReturnType<Repository['fixes']>>>();
+  for (const repository of new Set(changes.map(({ offer }) => offer.repository))) {
+    const upgraded = changes.filter(({ offer, replaces }) => replaces && offer.repository === repository);
+    if (upgraded.length === 0) continue;
+    try {
+      fixes.set(
+        repository,
+        await repository.fixes(new Set(upgraded.map(({ offer }) => offer.candidate.name))),
+      );
+    } catch (error) {
+      // they say why, not what: nothing is upgraded otherwise without them
+      if (!(error instanceof OnlayError) || hasCode(error, 'ABORTED')) throw error;
+      request.log.warn('advisories cannot be read: upgrades are listed without what they fix', {
+        repository: repository.config.id,
+        reason: messageOf(error),
+      });
+    }
+  }
+  return changes.map((change) => {
+    const { offer, replaces } = change;
+    const { candidate } = offer;
+    const cves = (fixes.get(offer.repository)?.get(candidate.name) ?? [])
+      .filter(
+        ({ arch, evr }) =>
+          replaces !== undefined &&
+          arch === candidate.arch &&
+          compareEvr(evr, replaces.evr) > 0 &&
+          compareEvr(evr, candidate.evr) <= 0,
+      )
+      .flatMap((fix) => fix.cves);
+    return cves.length === 0 ? change : { ...change, cves: [...new Set(cves)].sort() };
+  });
 }
 
 function plannedPackage({ offer, replaces, reason, by, cves }: Change): PlannedPackage {

@@ -4,7 +4,7 @@ import { OnlayError, hasCode, messageOf } from '../../../errors.ts';
 import { hexDigest } from '../../../base/hash.ts';
 import type { Log } from '../../../base/log.ts';
 import { byteString } from '../../../base/bytes.ts';
-import { decompressBytes } from '../../../codec/index.ts';
+import { decompress, decompressBytes } from '../../../codec/index.ts';
 import type { RootView } from '../../../rootfs/root-view.ts';
 import type { Keyring } from '../../../trust/keyring.ts';
 import { verifyDetached } from '../../../trust/openpgp.ts';
@@ -16,6 +16,7 @@ import { readText, USER, type RepositoryConfig } from './configuration.ts';
 import { NO_MODULES, parseModules, type ModuleMetadata } from './modules.ts';
 import { parseMetalink, parseMirrorList, type Mirrors } from './metalink.ts';
 import { escapeXml, PackageSpans, unescapeXml } from './package-index.ts';
+import { readFixes, type Fix } from './updateinfo.ts';
 import { checkMetadata, locate, parseRepomd, type MetadataFile, type Repomd } from './repomd.ts';
 
 /**
@@ -40,6 +41,7 @@ const REPOMD_LIMIT = 16 * 1024 ** 2;
 const LIST_LIMIT = 4 * 1024 ** 2;
 const METADATA_LIMIT = 1024 ** 3;
 const OPEN_LIMIT = 2 * 1024 ** 3 - 1;
+const CHUNK = 256 * 1024;
 const MAX_MIRRORS = 6;
 const SEARCHES_WITHOUT_INDEX = 5;
 
@@ -198,6 +200,17 @@ async function metadata(
   file: MetadataFile,
 ): Promise<Uint8Array> {
   const what = `${file.type} of ${config.id}`;
+  const compressed = await download(config, context, url, file);
+  return decompressBytes(compressed, { limit: Math.min(file.openSize ?? OPEN_LIMIT, OPEN_LIMIT), what });
+}
+
+async function download(
+  config: RepositoryConfig,
+  context: RepositoryContext,
+  url: string,
+  file: MetadataFile,
+): Promise<Uint8Array> {
+  const what = `${file.type} of ${config.id}`;
   const compressed = await get(config, context, {
     url: locate(url, file.location, what),
     limit: file.size ?? METADATA_LIMIT,
@@ -206,7 +219,12 @@ async function metadata(
     ...(file.size === undefined ? {} : { size: file.size }),
   });
   checkMetadata(file, compressed, what);
-  return decompressBytes(compressed, { limit: Math.min(file.openSize ?? OPEN_LIMIT, OPEN_LIMIT), what });
+  return compressed;
+}
+
+/** In pieces, so that what is decompressed comes in pieces too. */
+async function* chunksOf(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += CHUNK) yield bytes.subarray(at, at + CHUNK);
 }
 
 async function get(
@@ -347,6 +365,17 @@ export class Repository {
     const { config, context, url, repomd } = this.#opened;
     const file = repomd.files.get('modules');
     return file ? parseModules(await metadata(config, context, url, file)) : NO_MODULES;
+  }
+
+  /** What advisories say of packages of these names; nothing where the repository has none. */
+  async fixes(names: ReadonlySet<string>): Promise<ReadonlyMap<string, readonly Fix[]>> {
+    const { config, context, url, repomd } = this.#opened;
+    const file = repomd.files.get('updateinfo');
+    if (!file) return new Map();
+    const what = `advisories of ${config.id}`;
+    const compressed = await download(config, context, url, file);
+    const limit = Math.min(file.openSize ?? OPEN_LIMIT, OPEN_LIMIT);
+    return readFixes(decompress(chunksOf(compressed), { limit, what }), names, what);
   }
 
   packageUrl(candidate: OfferedPackage): string {
