@@ -9,7 +9,7 @@ import type { EffectContext, ScriptRun } from './effect.ts';
 import { runEffects, type ScriptVerdict } from './index.ts';
 
 const PROGRAMS =
-  'adduser addgroup chmod chown dpkg dpkg-divert dpkg-statoverride dpkg-trigger dpkg-maintscript-helper deb-systemd-helper getent groupadd invoke-rc.d ldconfig ln mkdir py3compile rm systemctl touch update-alternatives update-rc.d useradd';
+  'adduser addgroup chmod chown dpkg dpkg-divert dpkg-statoverride dpkg-trigger dpkg-maintscript-helper deb-systemd-helper getent groupadd invoke-rc.d ldconfig ln mkdir py3compile rm rmdir systemctl touch update-alternatives update-rc.d useradd';
 
 const FILES = {
   ...Object.fromEntries(PROGRAMS.split(' ').map((name) => [`usr/sbin/${name}`, { program: true }])),
@@ -49,6 +49,7 @@ function image(): Draft {
   const draft = createDraft(memoryRoot(files));
   for (const path of programs)
     draft.put(path, { type: 'file', mode: 0o755, uid: 0, gid: 0, mtime: 0, content: new Uint8Array() });
+  draft.put('srv/a/b', { type: 'directory', mode: 0o755, uid: 0, gid: 0, mtime: 0 });
   // what is in `base` is what the scripts see before the upgrade
   return createDraft(draft);
 }
@@ -139,6 +140,10 @@ for (const [body, expected] of [
   ],
   ['update-alternatives --remove pager /bin/more', 'no-op: nothing to do: update-alternatives'],
   ['update-alternatives --remove editor /bin/ed', 'emulated: alternatives'],
+  [
+    'rmdir -p --ignore-fail-on-non-empty /srv/a/b /etc; rmdir /gone || true',
+    'emulated: shell: rmdir -p --ignore-fail-on-non-empty /srv/a/b /etc',
+  ],
   ['ldconfig', 'emulated: ldconfig'],
   ['py3compile -p p', 'emulated: python-bytecode'],
   ['rm -rf /usr/lib/p/__pycache__', 'emulated: python-bytecode'],

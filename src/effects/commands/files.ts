@@ -1,6 +1,8 @@
 // Commands that write, copy, move and remove files: rm, rmdir, touch, cp, mv, install, and redirections to files. They
-// are never carried out: compared with the image as it will be they change nothing, or they are reported.
+// are not carried out, but for rmdir: compared with the image as it will be they change nothing, or they are reported.
 // https://pubs.opengroup.org/onlinepubs/9799919799/utilities/
+import type { Draft } from '../../rootfs/draft.ts';
+import { parentOf, type RootPath } from '../../rootfs/path.ts';
 import type { RootNode } from '../../rootfs/root-view.ts';
 import { isKnown } from '../shell/unknown.ts';
 import { linesOf } from './accounts-file.ts';
@@ -9,6 +11,7 @@ import {
   absolute,
   answer,
   baseNameOf,
+  changes,
   hasFlag,
   holds,
   isObscure,
@@ -43,11 +46,25 @@ const rmdir: Command = (call) => {
   const options = parseOptions(call.args);
   const { draft } = call.scene;
   return eachPath(call, options.operands, (path) => {
-    const node = draft.lookup(path);
-    if (node?.type === 'directory' && draft.list(node.path).length === 0) return WOULD_CHANGE;
-    return answer(hasFlag(options, 'ignore-fail-on-non-empty'));
+    const empty = emptyDirectories(draft, path, hasFlag(options, 'p', 'parents'));
+    const [first] = empty;
+    if (first === undefined) return answer(hasFlag(options, 'ignore-fail-on-non-empty'));
+    return changes('files', () => empty.forEach((directory) => draft.remove(directory)));
   });
 };
+
+/** The directory, if nothing is in it, and with `parents` those that hold nothing else. */
+function emptyDirectories(draft: Draft, path: string, parents: boolean): readonly string[] {
+  const node = draft.lookup(path);
+  if (node?.type !== 'directory' || draft.list(node.path).length > 0) return [];
+  const found: RootPath[] = [node.path];
+  for (let at: RootPath = node.path; parents && at !== '' && parentOf(at) !== '';) {
+    at = parentOf(at);
+    if (draft.list(at).length !== 1) break;
+    found.push(at);
+  }
+  return found;
+}
 
 const touch: Command = (call) => {
   const options = parseOptions(call.args, 'd date t r reference');
