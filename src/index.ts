@@ -158,7 +158,15 @@ function open(options: AccessOptions & Pick<PlanOptions, 'mirrors'>): Promise<Se
   };
   const { stdin, stdout, stderr } = process;
   const env = options.env ?? process.env;
-  const streams = { stdin, stdout, stderr, env, warnings: [], ...(signal !== undefined && { signal }) };
+  const streams = {
+    stdin,
+    stdout,
+    stderr,
+    env,
+    warnings: [],
+    told: {},
+    ...(signal !== undefined && { signal }),
+  };
   return openSession(flags, streams, terminalOf(options.log ?? silentLog));
 }
 

@@ -19,6 +19,7 @@ import {
 import { errorDocument } from './result.ts';
 import { listenForSignals } from './signals.ts';
 import { watchOutput } from './standard-output.ts';
+import { openTerminal } from './terminal.ts';
 import type { RunStreams, Streams } from './streams.ts';
 import { TOOL } from './tool.ts';
 
@@ -26,16 +27,21 @@ import { TOOL } from './tool.ts';
 export async function main(argv: readonly string[], streams: Streams = process): Promise<number> {
   const { stdin, stdout, stderr, env } = streams;
   const warnings: string[] = [];
+  const told: RunStreams['told'] = {};
   const output = watchOutput(streams);
   using interruption = listenForSignals();
   const failed = (error: OnlayError, stack: string | undefined): number => {
     if (argv.includes('--json') || isOn(env, 'JSON')) stdout.write(errorDocument(error, warnings));
-    report(error, streams, argv.includes('--debug') || isOn(env, 'DEBUG') ? stack : undefined);
+    const {
+      terminal = openTerminal({ stream: stderr, mode: 'plain', warnings, debug: false, color: false }),
+    } = told;
+    terminal.error(error.message, error.hint);
+    if (stack !== undefined && (argv.includes('--debug') || isOn(env, 'DEBUG'))) stderr.write(`${stack}\n`);
     return exitStatus(error);
   };
   let status = 0;
   try {
-    const run = { stdin, stdout, stderr, env, warnings, signal: interruption.signal };
+    const run = { stdin, stdout, stderr, env, warnings, told, signal: interruption.signal };
     const program = buildProgram(run, (result) => void (status = result));
     const { args, off } = splitSwitches(argv, program.commands);
     program.hook('preAction', (_, command) => {
@@ -50,7 +56,7 @@ export async function main(argv: readonly string[], streams: Streams = process):
   }
   const lost = await output.failure();
   if (lost && status === 0) status = failed(lost, undefined);
-  return interruption.status ?? status;
+  return status === 0 ? 0 : (interruption.status ?? status);
 }
 
 /** Help and version, which are no errors. */
@@ -178,12 +184,6 @@ function buildProgram(streams: RunStreams, done: (status: number) => void): Comm
     .action(async (flags) => done(await (await import('./commands/cache.ts')).cachePrune(flags, streams)));
 
   return program;
-}
-
-function report(error: OnlayError, { stderr }: Streams, stack: string | undefined): void {
-  stderr.write(`error: ${error.message}\n`);
-  if (error.hint !== undefined) stderr.write(`hint: ${error.hint}\n`);
-  if (stack !== undefined) stderr.write(`${stack}\n`);
 }
 
 const EXAMPLES = `

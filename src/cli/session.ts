@@ -36,6 +36,7 @@ export async function openSession(
     color: streams.stderr.isTTY && (streams.env['NO_COLOR'] ?? '') === '',
   }),
 ): Promise<Session> {
+  streams.told.terminal = terminal;
   const timeout = parseDuration(flags.timeout);
   const controller = new AbortController();
   const expire = setTimeout(

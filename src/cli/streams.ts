@@ -1,4 +1,5 @@
 // What a run of the command touches outside itself, passed in so that tests and the library have their own.
+import type { Terminal } from './terminal.ts';
 
 /** What a run touches outside itself. */
 export interface Streams {
@@ -12,4 +13,6 @@ export interface Streams {
 export interface RunStreams extends Streams {
   readonly warnings: string[];
   readonly signal?: AbortSignal;
+  /** Where errors are told once a session is open. */
+  readonly told: { terminal?: Terminal };
 }

@@ -78,6 +78,19 @@ test('wrong usage is one line, a hint and, with --json, a document', async () =>
   }
 });
 
+test('with --progress rawjson every line on standard error is an object, the error too', async () => {
+  await using world = await startToyWorld();
+  const run = await runInProcess(['inspect', `${world.layout}-none`, '--progress', 'rawjson', '--debug']);
+  assert.equal(run.status, 4);
+  const lines = run.stderr.split('\n').filter((line) => line.startsWith('{'));
+  const last = JSON.parse(lines.at(-1) ?? '') as Record<string, unknown>;
+  assert.equal(last['level'], 'error');
+  assert.equal(typeof last['hint'], 'string');
+  const plain = await runInProcess(['plan', '-i', world.layout, '--progress', 'rawjson']);
+  for (const line of plain.stderr.trim().split('\n'))
+    assert.doesNotThrow(() => JSON.parse(line) as unknown, line);
+});
+
 test("copa's flags that mean nothing here are taken with a warning", async () => {
   await using world = await startToyWorld();
   const flags =
