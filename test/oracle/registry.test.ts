@@ -2,23 +2,21 @@
 // which mirror a registries.conf leads to, skopeo decides alike.
 import assert from 'node:assert/strict';
 import { createPrivateKey } from 'node:crypto';
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { hasCode } from '../../src/errors.ts';
 import { createAuthority, hasOpenssl } from '../support/certificates.ts';
+import { requirePrograms } from '../support/debian-tools.ts';
 import { startDockerRegistry, type DockerRegistryOptions } from '../support/docker-registry.ts';
 import { layerOf, putImage } from '../support/images.ts';
 import { openForTest } from '../support/registry-client.ts';
 import { startRegistry } from '../support/registry.ts';
 import { basicUser, startTokenServer } from '../support/token-server.ts';
 
-const skopeo = spawnSync('skopeo', ['--version'], { stdio: 'ignore' }).error
-  ? 'skopeo is not installed'
-  : undefined;
-const skip = skopeo ?? false;
+const skip = requirePrograms('skopeo') ?? false;
 
 interface Run {
   readonly status: number | null;

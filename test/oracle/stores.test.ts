@@ -15,6 +15,7 @@ import { readImage } from '../../src/oci/image.ts';
 import type { ImageStore } from '../../src/oci/image-store.ts';
 import { validateImage } from '../../src/oci/validate.ts';
 import { openStore, parseTransport } from '../../src/stores/index.ts';
+import { requirePrograms } from '../support/debian-tools.ts';
 import { layerOf, putImage, tarOf } from '../support/images.ts';
 
 const run = promisify(execFile);
@@ -42,18 +43,14 @@ const dockerLayer = await layerOf(files, 'docker');
 const skopeo = async (...args: readonly string[]): Promise<string> =>
   (await run('skopeo', ['--insecure-policy', ...args])).stdout;
 
-async function missing(t: TestContext, program: string): Promise<boolean> {
-  try {
-    await run(program, ['--version']);
-    return false;
-  } catch {
-    t.skip(`${program} is not installed`);
-    return true;
-  }
+function missing(t: TestContext, program: string): boolean {
+  const reason = requirePrograms(program);
+  if (reason !== undefined) t.skip(reason);
+  return reason !== undefined;
 }
 
 test('skopeo reads our layout and we read its copy, digest for digest', async (t) => {
-  if (await missing(t, 'skopeo')) return;
+  if (missing(t, 'skopeo')) return;
   await using store = await open(`oci:${at('layout')}`, 'write');
   const document = await putImage(store, { layers: [layer] }, '1.0');
   await skopeo('copy', `oci:${at('layout')}:1.0`, `oci:${at('copy')}:2.0`);
@@ -68,7 +65,7 @@ test('skopeo reads our layout and we read its copy, digest for digest', async (t
 });
 
 test('we add to a layout that skopeo wrote, and skopeo to one of ours', async (t) => {
-  if (await missing(t, 'skopeo')) return;
+  if (missing(t, 'skopeo')) return;
   await using first = await open(`oci:${at('ours')}`, 'write');
   await putImage(first, { layers: [layer] }, 'a');
   await skopeo('copy', `oci:${at('ours')}:a`, `oci:${at('theirs')}:a`);
@@ -82,7 +79,7 @@ test('we add to a layout that skopeo wrote, and skopeo to one of ours', async (t
 
 for (const family of ['oci', 'docker'] as const)
   test(`skopeo opens our archive as oci-archive and as docker-archive (${family})`, async (t) => {
-    if (await missing(t, 'skopeo')) return;
+    if (missing(t, 'skopeo')) return;
     const file = at(`${family}.tar`);
     await using store = await open(`docker-archive:${file}:registry.example/team/app:1.0`, 'write');
     const document = await putImage(
@@ -112,7 +109,7 @@ for (const family of ['oci', 'docker'] as const)
   });
 
 test('we read the docker-archive that skopeo writes', async (t) => {
-  if (await missing(t, 'skopeo')) return;
+  if (missing(t, 'skopeo')) return;
   await using store = await open(`oci:${at('source')}`, 'write');
   const document = await putImage(store, { layers: [layer, layer] }, 'x');
   const file = at('skopeo-docker.tar');
@@ -125,7 +122,7 @@ test('we read the docker-archive that skopeo writes', async (t) => {
 });
 
 test('umoci unpacks an image with our layer on top, and lists our tags', async (t) => {
-  if (await missing(t, 'umoci')) return;
+  if (missing(t, 'umoci')) return;
   if (process.getuid?.() !== 0) return t.skip('umoci unpacks as root only');
   const directory = at('umoci');
   await using store = await open(`oci:${directory}`, 'write');

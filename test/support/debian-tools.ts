@@ -19,6 +19,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   'docker-registry': 'docker-registry',
   dockerd: 'docker.io',
   docker: 'docker.io',
+  podman: 'podman',
   htpasswd: 'apache2-utils',
   gpg: 'gnupg',
   zstd: 'zstd',
