@@ -33,7 +33,7 @@ export function parseAuthFile(bytes: Uint8Array, path: string): AuthFile {
   const root = parseObject(bytes, path);
   const secret = pullSecret(root, path);
   if (secret) return parseAuthFile(secret, path);
-  const modern = ['auths', 'credHelpers', 'credsStore', 'HttpHeaders'].some((key) => key in root);
+  const modern = isModern(root);
   const auths = modern ? objectOf(root['auths']) : root;
   const entries = Object.entries(auths).flatMap(([key, value]) => {
     const entry = parseEntry(value, `${path}, entry ${key.slice(0, 200)}`);
@@ -44,6 +44,31 @@ export function parseAuthFile(bytes: Uint8Array, path: string): AuthFile {
   );
   const store = root['credsStore'];
   return { entries, helpers, store: modern && typeof store === 'string' && store !== '' ? store : undefined };
+}
+
+export interface EditableAuthFile {
+  /** What is written back. */
+  readonly root: Record<string, unknown>;
+  /** `auths` of it, to be changed. */
+  readonly auths: Record<string, unknown>;
+}
+
+/** A file as docker writes it, or an old one that becomes one. Throws CONFIG_INVALID for what cannot be written to. */
+export function editAuths(bytes: Uint8Array | undefined, path: string): EditableAuthFile {
+  const found = bytes ? parseObject(bytes, path) : {};
+  const unusable = (why: string): OnlayError =>
+    new OnlayError('CONFIG_INVALID', `Cannot write credentials to ${path}: ${why}`);
+  if (pullSecret(found, path)) throw unusable('it is a pull secret of Kubernetes');
+  const old = !isModern(found) && Object.keys(found).some((key) => 'auth' in objectOf(found[key]));
+  const root = old ? { auths: found } : found;
+  const auths = root['auths'] ?? {};
+  if (typeof auths !== 'object' || Array.isArray(auths)) throw unusable('its "auths" is no object');
+  root['auths'] = auths;
+  return { root, auths: auths as Record<string, unknown> };
+}
+
+function isModern(root: Record<string, unknown>): boolean {
+  return ['auths', 'credHelpers', 'credsStore', 'HttpHeaders'].some((key) => key in root);
 }
 
 /**

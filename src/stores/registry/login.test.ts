@@ -97,6 +97,37 @@ test('other fields, other hosts and a symbolic link are kept; other forms of the
     assert.deepEqual(readdirSync(home).sort(), ['.docker', 'dotfiles.json']);
   }));
 
+test('a file that is empty, starts with a byte order mark or is an old one is taken over', () =>
+  inHome(async (home, config) => {
+    await using registry = await startRegistry({ auth: { kind: 'basic', users: USERS } });
+    mkdirSync(join(home, '.docker'));
+    const other = { 'https://other.example/v1/': { auth: 'b3RoZXI6eA==', email: 'x' } };
+    for (const [text, hosts] of [
+      ['', []],
+      [' \n', []],
+      ['\ufeff{}', []],
+      ['{"auths":null}', []],
+      // .dockercfg
+      [JSON.stringify(other), Object.keys(other)],
+    ] as const) {
+      writeFileSync(config, text);
+      await logIn(registry.host, { HOME: home });
+      const { auths } = JSON.parse(readFileSync(config, 'utf8')) as { auths: object };
+      assert.deepEqual(Object.keys(auths), [...hosts, registry.host]);
+      await logout({ registry: registry.host, env: { HOME: home } });
+    }
+    writeFileSync(config, '{"auths":[]}');
+    await assert.rejects(logIn(registry.host, { HOME: home }), (error) => hasCode(error, 'CONFIG_INVALID'));
+  }));
+
+test('a user name that no registry could take apart from the password is refused', () =>
+  inHome(async (home) => {
+    await using registry = await startRegistry();
+    const options = { env: { HOME: home }, log: silentLog, registry: registry.host, password: 'x' };
+    await assert.rejects(login({ ...options, username: 'me:too' }), (error) => hasCode(error, 'USAGE'));
+    assert.deepEqual(readdirSync(home), []);
+  }));
+
 test('a helper gets the credentials, on its standard input only', () =>
   inHome(async (home, config) => {
     await using registry = await startRegistry({ auth: { kind: 'basic', users: USERS } });

@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path';
 import { makeDirectory } from '../../base/make-directory.ts';
 import { OnlayError } from '../../errors.ts';
 import { parseReference, type RegistryReference } from '../../oci/reference.ts';
-import { findKeyed, isKeyOf, parseAuthFile } from './auth-file.ts';
+import { editAuths, findKeyed, isKeyOf, parseAuthFile } from './auth-file.ts';
 import type { Call } from './client.ts';
 import { eraseFromHelper, storeInHelper } from './credential-helper.ts';
 import { homeOf, systemEnvironment, type Environment } from './environment.ts';
@@ -32,6 +32,8 @@ export interface LogoutOptions {
  */
 export async function login(options: LoginOptions): Promise<{ readonly storedIn: string }> {
   const reference = parseRegistry(options.registry);
+  // RFC 7617: the first colon ends the name
+  if (options.username.includes(':')) throw new OnlayError('USAGE', 'A user name holds no colon');
   const environment = systemEnvironment(options.env);
   await tryCredentials(reference, options, environment);
   const path = authPath(options, environment);
@@ -128,14 +130,8 @@ async function editAuthFile(
   environment: Environment,
   edit: (auths: Record<string, unknown>) => boolean,
 ): Promise<boolean> {
-  const bytes = await environment.readFile(path);
-  const root =
-    bytes && bytes.length > 0
-      ? (JSON.parse(Buffer.from(bytes).toString('utf8')) as Record<string, unknown>)
-      : {};
-  const auths = (root['auths'] ?? {}) as Record<string, unknown>;
+  const { root, auths } = editAuths(await environment.readFile(path), path);
   if (!edit(auths)) return false;
-  root['auths'] = auths;
   // docker indents with tabs
   await replacePrivate(path, `${JSON.stringify(root, undefined, '\t')}\n`);
   return true;
