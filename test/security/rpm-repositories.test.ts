@@ -77,16 +77,46 @@ test('metadata signed by a trusted key vouches for its packages; a changed byte 
     sign: (repomd) => sign(Buffer.concat([repomd, Buffer.from(' ')])),
   });
   await refused(plan(changed, STRICT, file, {}), 'SIGNATURE_INVALID', 'a signature of something else');
+  await refused(
+    plan(changed, trust),
+    'SIGNATURE_INVALID',
+    'also where packages have signatures of their own',
+  );
+  const damaged = memoryRepository(OFFERED, {
+    sign: (repomd) => Buffer.from(sign(repomd)).fill('!', 90, 91),
+  });
+  await refused(plan(damaged, trust), 'SIGNATURE_INVALID', 'a damaged signature');
   const stranger = gpg.generate('stranger <stranger@example.org>');
   const other = memoryRepository(OFFERED, {
     sign: (repomd) => gpg.run(['--armor', '-u', stranger, '--detach-sign'], repomd),
   });
   await refused(plan(other, STRICT, file, {}), 'SIGNATURE_INVALID', 'a stranger’s signature');
+  const unasked = await plan(other, trust);
+  assert.equal(
+    unasked.packages[0]?.extra?.['trust'],
+    'package',
+    'which says nothing where none is asked for',
+  );
   await refused(
     plan(memoryRepository(OFFERED, { sign }), { ...STRICT, onlyTrustKeys: true }, file, {}),
     'SIGNATURE_INVALID',
     'only given keys',
   );
+});
+
+test('a key that has expired cannot sign metadata, which is made anew', async (t) => {
+  using gpg = gnuPg();
+  if (!gpg) return t.skip(NO_GPG);
+  const time = 1_600_000_000;
+  const fingerprint = gpg.generate('old <old@example.org>', { expires: '1d', time });
+  const sign = (repomd: Buffer): Buffer =>
+    gpg.run(['--faked-system-time', `${time + 60}!`, '--armor', '--detach-sign'], repomd);
+  const trust = { ...STRICT, trustKeys: [{ name: 'key', bytes: gpg.export(fingerprint) }] };
+  const signed = (now: number): Promise<Resolution> =>
+    plan(memoryRepository(OFFERED, { sign }), trust, {}, { repositories: [`base=${REPOSITORY_URL}`], now });
+  const then = await signed((time + 3600) * 1000);
+  assert.equal(then.packages[0]?.extra?.['trust'], 'metadata');
+  await refused(signed(Date.now()), 'SIGNATURE_INVALID');
 });
 
 test('a key from plain http is not fetched', async () => {

@@ -162,6 +162,8 @@ export class Universe {
     if (!members) {
       members = this.#sorted(this.#installedSet.providers(name), [
         ...this.offers.providers(name),
+        // some builders leave out that a package provides its own name
+        ...this.offers.named(name),
         ...(this.#fileOwners.get(name) ?? []),
       ]);
       this.#byProvided.set(name, members);
