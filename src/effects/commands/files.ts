@@ -58,8 +58,7 @@ function emptyDirectories(draft: Draft, path: string, parents: boolean): readonl
   const node = draft.lookup(path);
   if (node?.type !== 'directory' || draft.list(node.path).length > 0) return [];
   const found: RootPath[] = [node.path];
-  for (let at: RootPath = node.path; parents && at !== '' && parentOf(at) !== '';) {
-    at = parentOf(at);
+  for (let at = parentOf(node.path); parents && at !== ''; at = parentOf(at)) {
     if (draft.list(at).length !== 1) break;
     found.push(at);
   }
