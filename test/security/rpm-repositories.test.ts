@@ -111,9 +111,12 @@ test('a key that has expired cannot sign metadata, which is made anew', async (t
   const fingerprint = gpg.generate('old <old@example.org>', { expires: '1d', time });
   const sign = (repomd: Buffer): Buffer =>
     gpg.run(['--faked-system-time', `${time + 60}!`, '--armor', '--detach-sign'], repomd);
-  const trust = { ...STRICT, trustKeys: [{ name: 'key', bytes: gpg.export(fingerprint) }] };
+  const files = {
+    'etc/yum.repos.d/a.repo': `[base]\nbaseurl=${REPOSITORY_URL}\nrepo_gpgcheck=1\ngpgkey=file:///etc/key\n`,
+    'etc/key': gpg.export(fingerprint),
+  };
   const signed = (now: number): Promise<Resolution> =>
-    plan(memoryRepository(OFFERED, { sign }), trust, {}, { repositories: [`base=${REPOSITORY_URL}`], now });
+    plan(memoryRepository(OFFERED, { sign }), STRICT, files, { now });
   const then = await signed((time + 3600) * 1000);
   assert.equal(then.packages[0]?.extra?.['trust'], 'metadata');
   await refused(signed(Date.now()), 'SIGNATURE_INVALID');
