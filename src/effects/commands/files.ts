@@ -57,8 +57,9 @@ const rmdir: Command = (call) => {
 function emptyDirectories(draft: Draft, path: string, parents: boolean): readonly string[] {
   const node = draft.lookup(path);
   if (node?.type !== 'directory' || draft.list(node.path).length > 0) return [];
+  if (!parents) return [node.path];
   const found: RootPath[] = [node.path];
-  for (let at = parentOf(node.path); parents && at !== ''; at = parentOf(at)) {
+  for (let at = parentOf(node.path); at !== ''; at = parentOf(at)) {
     if (draft.list(at).length !== 1) break;
     found.push(at);
   }
