@@ -384,3 +384,20 @@ test('what an upgrade of everything fixes is told by the advisories of the repos
   files.delete(`${REPOSITORY_URL}repodata/updateinfo.xml.gz`);
   assert.deepEqual(await cves({ fetch }), [[]], 'they are no reason to fail');
 });
+
+test('nothing takes the place of a protected package but its newer version', async () => {
+  const one = {
+    installed: [{ name: 'dnf' }, { name: 'x' }, { name: 'y' }],
+    offered: [
+      { name: 'dnf', version: '2' },
+      { name: 'new', obsoletes: ['dnf', 'x'] },
+      { name: 'newer', obsoletes: ['y'] },
+    ],
+  };
+  assert.deepEqual(brief(await resolve(one)), ['dnf 1-1 2-1', 'newer - 1-1']);
+  const files = {
+    'etc/dnf/dnf.conf': '[main]\nprotected_packages=glob:/etc/dnf/protected.d/*.conf\n',
+    'etc/dnf/protected.d/a.conf': '# why\ny*\n',
+  };
+  assert.deepEqual(brief(await resolve({ ...one, files })), ['new - 1-1']);
+});

@@ -19,6 +19,7 @@ import {
   type Variables,
 } from './repositories/configuration.ts';
 import type { Locks } from './repositories/locks.ts';
+import { matchesGlob } from './repositories/glob.ts';
 import { moduleFilter } from './repositories/modules.ts';
 import { connection, isReachable, openRepository, type Repository } from './repositories/repository.ts';
 import type { InstalledSolvable } from './solve/installed.ts';
@@ -67,10 +68,14 @@ export async function resolve(sources: ResolveSources, request: ResolveRequest):
     mayReplace: vendorRule(sources.root, sources.distro),
   });
   const all = typeof sources.installed === 'function' ? sources.installed(repositories) : sources.installed;
-  // for dnf what is excluded does not exist: neither as an upgrade nor as something to be replaced
-  const installed = all.map((one) =>
-    one.held === undefined && excluded(one, excludes) ? { ...one, held: 'excludepkgs' } : one,
-  );
+  const isProtected = ({ name }: InstalledSolvable): boolean =>
+    configuration.main.protectedPackages.some((pattern) => matchesGlob(pattern, name));
+  const installed = all.map((one): InstalledSolvable => ({
+    ...one,
+    // for dnf what is excluded does not exist: neither as an upgrade nor as something to be replaced
+    held: one.held ?? (excluded(one, excludes) ? 'excludepkgs' : undefined),
+    isProtected: isProtected(one),
+  }));
   const outcome = await upgrade({
     installed,
     offers,

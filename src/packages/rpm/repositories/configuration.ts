@@ -46,6 +46,8 @@ export interface RepositoryTls {
 
 export interface MainConfig {
   readonly excludes: readonly string[];
+  /** Names (globs) of packages that nothing may take the place of. */
+  readonly protectedPackages: readonly string[];
   readonly installOnly: readonly string[];
 }
 
@@ -107,9 +109,26 @@ export function readConfiguration(root: RootView, variables: Variables): Configu
     repositories: [...repositories.values()],
     main: {
       excludes: [...listValue(main.get('excludepkgs')), ...listValue(main.get('exclude'))],
+      protectedPackages: protectedPackages(root, main.get('protected_packages') ?? DEFAULT_PROTECTED),
       installOnly: [...DEFAULT_INSTALL_ONLY, ...listValue(main.get('installonlypkgs'))],
     },
   };
+}
+
+const DEFAULT_PROTECTED = 'dnf glob:/etc/yum/protected.d/*.conf glob:/etc/dnf/protected.d/*.conf';
+
+/** A list of names, in which `glob:/etc/dnf/protected.d/*.conf` stands for the names in files. */
+function protectedPackages(root: RootView, list: string): readonly string[] {
+  return listValue(list).flatMap((item): readonly string[] => {
+    const [, directory, suffix] = /^glob:\/*(.+)\/\*([^/*]*)$/.exec(item) ?? [];
+    if (directory === undefined) return [item];
+    return root
+      .list(directory)
+      .filter((name) => name.endsWith(suffix ?? ''))
+      .flatMap((name) => (readText(root, `${directory}/${name}`) ?? '').split('\n'))
+      .map((line) => line.trim())
+      .filter((line) => line !== '' && !line.startsWith('#'));
+  });
 }
 
 interface SectionContext {

@@ -11,6 +11,8 @@ import { formatEvr, parseEvr } from '../version.ts';
 export interface InstalledSolvable extends SolvablePackage {
   /** Why it must stay, if it must: 'versionlock', 'installonly', … */
   readonly held: string | undefined;
+  /** Newer versions may take its place, packages of other names must not. */
+  readonly isProtected?: boolean;
   readonly paths: () => Iterable<string>;
 }
 

@@ -30,12 +30,12 @@ export function updateCandidates(
     if (!machine.collide(solvable.arch, other.solvable.arch)) continue;
     if (other.solvable.name === solvable.name) {
       if (compareEvr(solvable.evr, other.solvable.evr) > 0) continue;
-    } else if (obsoletes(other.solvable, solvable)) hasSuccessor = true;
+    } else if (!one.installed?.isProtected && obsoletes(other.solvable, solvable)) hasSuccessor = true;
     else continue;
     if (mayBecome(other)) found.push(other);
   }
   // whoever obsoletes and provides it is its successor; all who obsolete it, where nobody does both
-  if (!hasSuccessor)
+  if (!hasSuccessor && !one.installed?.isProtected)
     found.push(
       ...universe
         .obsoleters(one)
