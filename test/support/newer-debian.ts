@@ -19,8 +19,16 @@ export function newerPrograms(...packages: readonly string[]): NewerPrograms {
   const root = join(process.env['ONLAY_ORACLE'] ?? join(projectRoot, '.oracle'), `debian-${SUITE}`);
   mkdirSync(root, { recursive: true });
   const missing = packages.filter((name) => unpacked(root, name) === undefined);
-  const failure = missing.length === 0 ? undefined : fetchPackages(root, missing);
-  if (failure !== undefined) return { path: undefined, reason: failure };
+  if (missing.length > 0) {
+    // a mirror that could not be reached is not tried again
+    failure ??= fetchPackages(root, missing);
+    // another process may have fetched them meanwhile
+    if (missing.some((name) => unpacked(root, name) === undefined))
+      return {
+        path: undefined,
+        reason: `${missing.join(', ')} of Debian ${SUITE} not to be had: ${failure}`,
+      };
+  }
   const folders = packages.map((name) => join(root, unpacked(root, name) ?? ''));
   return {
     path: folders.flatMap((folder) => [join(folder, 'usr/bin'), join(folder, 'usr/sbin')]).join(':'),
@@ -30,16 +38,16 @@ export function newerPrograms(...packages: readonly string[]): NewerPrograms {
   };
 }
 
+let failure: string | undefined;
+
 /** `NAME_VERSION`, the folder of a package. */
 function unpacked(root: string, name: string): string | undefined {
   return readdirSync(root).find((folder) => folder.startsWith(`${name}_`));
 }
 
 function fetchPackages(root: string, packages: readonly string[]): string | undefined {
-  const cannot = (why: string): string => `${packages.join(', ')} of Debian ${SUITE} not to be had: ${why}`;
-  if (process.env['ONLAY_NO_INSTALL'] !== undefined) return cannot('ONLAY_NO_INSTALL is set');
-  for (const program of ['apt-get', 'dpkg-deb'])
-    if (!hasProgram(program)) return cannot(`${program} is not there`);
+  if (process.env['ONLAY_NO_INSTALL'] !== undefined) return 'ONLAY_NO_INSTALL is set';
+  for (const program of ['apt-get', 'dpkg-deb']) if (!hasProgram(program)) return `${program} is not there`;
   const work = mkdtempSync(join(root, '.fetch-'));
   try {
     for (const folder of ['lists/partial', 'cache/archives/partial'])
@@ -51,11 +59,14 @@ function fetchPackages(root: string, packages: readonly string[]): string | unde
       'Dir::Etc::sourcelist': join(work, 'sources.list'),
       'Dir::Etc::sourceparts': '-',
       'Acquire::Languages': 'none',
+      'Acquire::Retries': '0',
+      'Acquire::http::Timeout': '20',
+      'Acquire::https::Timeout': '20',
       'APT::Sandbox::User': 'root',
     };
     const options = Object.entries(settings).flatMap(([name, value]) => ['-o', `${name}=${value}`]);
     const run = (program: string, ...args: readonly string[]): void => {
-      const { status, error, stderr } = spawnSync(program, args, { cwd: work, timeout: 240_000 });
+      const { status, error, stderr } = spawnSync(program, args, { cwd: work, timeout: 120_000 });
       if (status === 0) return;
       const said = error?.message ?? stderr.toString().trim().split('\n').at(-1) ?? '';
       throw new Error(`${program} failed: ${said.replace(/\w+:\/\/\S+/g, 'URL')}`);
@@ -69,7 +80,7 @@ function fetchPackages(root: string, packages: readonly string[]): string | unde
     }
     return undefined;
   } catch (error) {
-    return cannot(String(error));
+    return String(error);
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
