@@ -20,7 +20,8 @@ function captures(path: RootPath, size: number): boolean {
   if (path.startsWith('var/lib/dpkg/')) return size <= 256 * MEBIBYTE && DATABASE.test(path);
   if (path.startsWith('etc/')) return size <= 4 * MEBIBYTE;
   if (path.startsWith('usr/share/keyrings/')) return size <= 16 * MEBIBYTE;
-  return path === 'usr/lib/os-release' || path === 'var/lib/apt/extended_states';
+  if (path === 'var/lib/apt/extended_states') return size <= 16 * MEBIBYTE;
+  return path === 'usr/lib/os-release' && size <= MEBIBYTE;
 }
 
 /** Not the digests, symbols and templates of info/, which nothing here reads, nor dpkg's backups. */
