@@ -30,7 +30,7 @@ export async function openSession(
   streams: RunStreams,
   terminal: Terminal = openTerminal({
     stream: streams.stderr,
-    mode: flags.progress,
+    mode: flags.progress === 'auto' && streams.env['TERM'] === 'dumb' ? 'plain' : flags.progress,
     warnings: streams.warnings,
     debug: flags.debug === true,
     color: streams.stderr.isTTY && (streams.env['NO_COLOR'] ?? '') === '',

@@ -2,8 +2,8 @@
 import { OnlayError } from '../errors.ts';
 import { view } from '../base/bytes.ts';
 
-/** Scanner reports beyond this are refused (a report of 100 000 findings is about 200 MB). */
-export const REPORT_LIMIT: number = 512 * 1024 * 1024;
+/** Scanner reports beyond this are refused: Node holds no longer text (100 000 findings are about 200 MB). */
+export const REPORT_LIMIT: number = 500 * 1024 * 1024;
 
 /** Parses a JSON document; `what` names it in messages. Throws REPORT_INVALID. */
 export function parseJson(bytes: Uint8Array, what: string): unknown {
