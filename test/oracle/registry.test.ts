@@ -104,6 +104,52 @@ for (const kind of ['none', 'htpasswd', 'token'] as const)
     return undefined;
   });
 
+test(
+  'docker-registry with a private authority and client certificates: certs.d lets skopeo and us in, nothing else does',
+  { skip },
+  (t) =>
+    inDirectory(async (root) => {
+      if (!hasOpenssl()) return t.skip('openssl is not installed');
+      using authority = createAuthority();
+      const { certificate, key } = authority.sign('IP:127.0.0.1');
+      const tls = { certificate, key, clientAuthority: authority.certificate };
+      const { registry, ...rest } = await startDockerRegistry({ tls });
+      if (!registry) return t.skip('reason' in rest ? rest.reason : '');
+      await using _ = registry;
+      const client = authority.sign('DNS:client');
+      const certsD = join(root, '.config/containers/certs.d', registry.host);
+      mkdirSync(certsD, { recursive: true });
+      for (const [name, text] of [
+        ['ca.crt', authority.certificate],
+        ['client.cert', client.certificate],
+        ['client.key', client.key],
+      ] as const)
+        writeFileSync(join(certsD, name), text);
+      const place = `${registry.host}/team/app`;
+      await using opened = openForTest(place, { env: { HOME: root } });
+      const document = await putImage(opened.store, await image('content'), '1');
+      const seen = await runSkopeo(['inspect', '--raw', `docker://${place}:1`], { HOME: root });
+      assert.equal(seen.stdout, Buffer.from(document.bytes).toString(), seen.stderr);
+      for (const options of [
+        { env: {} },
+        { env: {}, caFiles: [authority.certificatePath] },
+        { env: {}, insecure: [registry.host] },
+      ]) {
+        await using stranger = openForTest(place, options);
+        await assert.rejects(
+          () => stranger.store.resolve({ tag: '1' }),
+          (error) => hasCode(error, 'NETWORK'),
+        );
+        assert.ok(stranger.events.every(({ url }) => url.startsWith('https:')));
+      }
+      const outside = await runSkopeo(['inspect', '--raw', `docker://${place}:1`], {
+        HOME: join(root, 'none'),
+      });
+      assert.notEqual(outside.status, 0);
+      return undefined;
+    }),
+);
+
 test('credential files: skopeo and we choose the same user', { skip }, () =>
   inDirectory(async (root) => {
     const users = Object.fromEntries(

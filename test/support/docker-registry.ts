@@ -2,7 +2,7 @@
 // port, with its storage and log in a temporary directory. Where it cannot be had the caller is told.
 import { spawn } from 'node:child_process';
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
+import { connect, createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { requirePrograms } from './debian-tools.ts';
@@ -15,6 +15,12 @@ export interface DockerRegistryOptions {
     readonly service: string;
     readonly issuer: string;
     readonly certificate: string;
+  };
+  /** Speak https, with clients that show a certificate of `clientAuthority` only, where one is given. */
+  readonly tls?: {
+    readonly certificate: string;
+    readonly key: string;
+    readonly clientAuthority?: string;
   };
 }
 
@@ -47,8 +53,8 @@ export async function startDockerRegistry(
     await ended;
     rmSync(directory, { recursive: true, force: true });
   };
-  const url = `http://127.0.0.1:${port}`;
-  for (let tries = 0; !(await answers(url)); tries++) {
+  const url = `${options.tls ? 'https' : 'http'}://127.0.0.1:${port}`;
+  for (let tries = 0; !(await answers(port)); tries++) {
     if (tries === 200 || child.exitCode !== null) {
       const said = readFileSync(logPath, 'utf8').slice(-500);
       await stop();
@@ -60,26 +66,39 @@ export async function startDockerRegistry(
 }
 
 // JSON is YAML
-function config(directory: string, port: number, { htpasswd, token }: DockerRegistryOptions): object {
-  if (htpasswd !== undefined) writeFileSync(join(directory, 'htpasswd'), htpasswd);
-  if (token) writeFileSync(join(directory, 'token.crt'), token.certificate);
+function config(directory: string, port: number, { htpasswd, token, tls }: DockerRegistryOptions): object {
+  const file = (name: string, text: string): string => {
+    writeFileSync(join(directory, name), text);
+    return join(directory, name);
+  };
   const auth = token
     ? {
         token: {
           realm: token.realm,
           service: token.service,
           issuer: token.issuer,
-          rootcertbundle: join(directory, 'token.crt'),
+          rootcertbundle: file('token.crt', token.certificate),
         },
       }
     : htpasswd === undefined
       ? undefined
-      : { htpasswd: { realm: 'test', path: join(directory, 'htpasswd') } };
+      : { htpasswd: { realm: 'test', path: file('htpasswd', htpasswd) } };
   return {
     version: 0.1,
     log: { level: 'info' },
     storage: { filesystem: { rootdirectory: join(directory, 'storage') }, delete: { enabled: true } },
-    http: { addr: `127.0.0.1:${port}` },
+    http: {
+      addr: `127.0.0.1:${port}`,
+      ...(tls && {
+        tls: {
+          certificate: file('tls.crt', tls.certificate),
+          key: file('tls.key', tls.key),
+          ...(tls.clientAuthority !== undefined && {
+            clientcas: [file('clients.crt', tls.clientAuthority)],
+          }),
+        },
+      }),
+    },
     ...(auth && { auth }),
   };
 }
@@ -92,11 +111,10 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-async function answers(url: string): Promise<boolean> {
-  try {
-    await fetch(`${url}/v2/`);
-    return true;
-  } catch {
-    return false;
-  }
+function answers(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1');
+    socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
+    socket.once('connect', () => socket.destroy());
+  });
 }
