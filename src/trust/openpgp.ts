@@ -81,6 +81,7 @@ async function verifyPackets(
   const packets = readPackets(signature, `signature of ${options.what}`, 'SIGNATURE_INVALID');
   const refusals: string[] = [];
   let trusted = false;
+  let strangers = 0;
   if (packets.length > MAX_SIGNATURES || packets.some((packet) => packet.tag !== TAG_SIGNATURE))
     throw new OnlayError(
       'SIGNATURE_INVALID',
@@ -90,7 +91,10 @@ async function verifyPackets(
     try {
       const signed = await openSignature(packet.raw, packet.body, options);
       const holders = findKeys(signed.keyId, options);
-      if (holders.length === 0) refusals.push(`key ${signed.keyId} is not trusted here`);
+      if (holders.length === 0) {
+        strangers++;
+        refusals.push(`key ${signed.keyId} is not trusted here`);
+      }
       for (const holder of holders) {
         trusted = true;
         try {
@@ -106,8 +110,18 @@ async function verifyPackets(
   throw new OnlayError(
     'SIGNATURE_INVALID',
     `Cannot verify ${options.what}: ${[...new Set(refusals)].join('; ') || 'it has no signature'}`,
-    trusted ? {} : { hint: 'give the key of the repository with --trust-key FILE' },
+    {
+      ...(trusted ? {} : { hint: 'give the key of the repository with --trust-key FILE' }),
+      ...(strangers > 0 && strangers === packets.length ? { cause: STRANGERS } : {}),
+    },
   );
+}
+
+const STRANGERS: unique symbol = Symbol('only signatures of keys that are not trusted');
+
+/** True when a signature was refused for nothing but that its key is not trusted here. */
+export function isOfStranger(error: unknown): boolean {
+  return error instanceof OnlayError && error.cause === STRANGERS;
 }
 
 /** One signature packet, opened. */

@@ -215,6 +215,18 @@ test('as apk does, a package from a signed index needs no signature of its own',
   await upgradeSystem(root, files);
 });
 
+test('a package’s own signature may be a stranger’s, but not a wrong one of a trusted key', async () => {
+  const signedBy = (signer: typeof key): Map<string, Uint8Array> => {
+    const bytes = makeApk(fresh, signer);
+    const index = indexMember(indexRecord(fresh, bytes, checksumOf(members)));
+    const files = changed(PACKAGE, () => bytes);
+    files.set(INDEX, Buffer.concat([signatureMember(index, key), index]));
+    return files;
+  };
+  await upgradeSystem(root, signedBy(other));
+  await refused(signedBy({ ...other, name: key.name }), 'SIGNATURE_INVALID');
+});
+
 test('a package may not call itself something else, state no datahash, or wrong checksums of its files', async () => {
   const spoilt = (apk: ToyApk): Map<string, Uint8Array> => {
     const parts = makeMembers(apk);

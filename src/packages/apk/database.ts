@@ -14,11 +14,13 @@ import { inApkOrder, installPackages } from './install.ts';
 import type { StoredDatabase } from './install.ts';
 import { field, readInstalled } from './installed.ts';
 import type { InstalledRecord } from './installed.ts';
+import { trustedKeys } from './keys.ts';
 import { isEmptyPackage } from './records.ts';
 import { accessOf } from './open-repositories.ts';
 import { recode } from './recode.ts';
 import { resolveUpgrade } from './resolve.ts';
 import { readScriptsTar } from './scripts-tar.ts';
+import { refuseWrongSignature } from './signature.ts';
 import { readTriggers } from './triggers.ts';
 import { unpackApk } from './unpack.ts';
 import { pinOf, readWorld } from './world.ts';
@@ -31,6 +33,7 @@ export function openDatabase({
   distro,
   imageArch,
   imageVariant,
+  log,
 }: OpenInput): PackageDatabase | undefined {
   const folder = FOLDERS.find((candidate) => root.follow(`${candidate}/installed`)?.type === 'file');
   if (folder === undefined) return undefined;
@@ -59,10 +62,18 @@ export function openDatabase({
     resolve: (request) => resolveUpgrade({ root, distro, arch }, { records, world }, request),
     access: (planned, repositories) => accessOf({ root, distro, arch }, planned.url, repositories),
     // oxlint-disable-next-line typescript/require-await -- the port is asynchronous, so that errors reject
-    verify: async (planned, bytes) => {
+    verify: async (planned, bytes, trust) => {
       const what = `Package ${displayText(planned.name)} ${planned.to}`;
       const parts = splitApk(bytes, what);
       const verified = verifyPackage(planned, bytes, () => controlDigest(parts));
+      if (!trust.allowUnsigned)
+        refuseWrongSignature({
+          signatures: parts.signatures,
+          signed: parts.control.compressed,
+          keys: trustedKeys(root, distro, trust),
+          what,
+          log,
+        });
       const { info } = readControl(parts, what);
       if (!isEmptyPackage(info)) checkDataHash(parts, info, what);
       return verified;

@@ -77,6 +77,16 @@ export function requireSignature(input: {
     : invalid(`${what} is signed by ${names}, which is not trusted`);
 }
 
+/**
+ * The index vouches for a package, and apk does not look at the package's own signature. One that names a trusted key
+ * and is wrong says all the same that something was changed. Throws SIGNATURE_INVALID.
+ */
+export function refuseWrongSignature(input: Parameters<typeof requireSignature>[0]): void {
+  const { signatures, signed, keys, what, log } = input;
+  const named = signatures.filter(({ keyName }) => keys.some(({ name }) => name === keyName));
+  if (named.length > 0) requireSignature({ signatures: named, signed, keys, what, log });
+}
+
 function verifies(signature: Signature, data: Uint8Array, key: TrustedKey, log: Log): boolean {
   try {
     return verifyRsa({ digest: signature.digest, data, signature: signature.bytes, publicKey: key.pem });

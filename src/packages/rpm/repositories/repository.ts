@@ -7,7 +7,7 @@ import { byteString } from '../../../base/bytes.ts';
 import { decompress, decompressBytes } from '../../../codec/index.ts';
 import type { RootView } from '../../../rootfs/root-view.ts';
 import type { Keyring } from '../../../trust/keyring.ts';
-import { verifyDetached } from '../../../trust/openpgp.ts';
+import { isOfStranger, verifyDetached } from '../../../trust/openpgp.ts';
 import type { PackageAccess } from '../../family.ts';
 import type { Fetch, FetchRequest } from '../../fetch.ts';
 import type { FetchedKey } from '../keys.ts';
@@ -164,6 +164,8 @@ async function trustOf(
       return { trust: 'metadata', signedBy: fact.fingerprint };
     } catch (error) {
       if (!hasCode(error, 'SIGNATURE_INVALID')) throw error;
+      // signatures of other keys say nothing; one that is broken says that something was changed
+      if (!context.allowUnsigned && !isOfStranger(error) && !isPage(signature)) throw error;
       refusal = error;
     }
   }
@@ -191,6 +193,11 @@ async function trustOf(
       },
     );
   return { trust: 'package', signedBy: `packages: ${[...new Set(fingerprints)].sort().join(' ')}` };
+}
+
+/** What some servers send in place of a file they do not have. */
+function isPage(signature: Uint8Array): boolean {
+  return /^\s*</.test(byteString(signature.subarray(0, 64)));
 }
 
 async function metadata(
