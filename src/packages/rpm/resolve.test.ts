@@ -401,3 +401,36 @@ test('nothing takes the place of a protected package but its newer version', asy
   };
   assert.deepEqual(brief(await resolve({ ...one, files })), ['new - 1-1']);
 });
+
+test('what cannot be had is explained by what is at the bottom of it', async () => {
+  const rows: readonly (readonly [readonly CraftedPackage[], readonly CraftedPackage[], string])[] = [
+    [
+      [],
+      [{ name: 'x', version: '2', requires: ['nowhere'] }],
+      'nothing provides nowhere, which x-2-1.noarch requires',
+    ],
+    [
+      [],
+      [
+        { name: 'x', version: '2', requires: ['y'] },
+        { name: 'y', requires: ['nowhere >= 3'] },
+      ],
+      'nothing provides nowhere >= 3, which y-1-1.noarch requires',
+    ],
+    [
+      [{ name: 'z' }],
+      [{ name: 'x', version: '2', conflicts: ['z'] }],
+      'x-2-1.noarch conflicts with z-1-1.noarch',
+    ],
+    [
+      [{ name: 'z', obsoletes: ['y'] }],
+      [{ name: 'x', version: '2', requires: ['y'] }, { name: 'y' }],
+      'y-1-1.noarch is obsoleted by z-1-1.noarch',
+    ],
+    [[{ name: 'z', requires: ['x = 1'] }], [{ name: 'x', version: '2' }], 'z-1-1.noarch requires x = 1'],
+  ];
+  for (const [more, offered, detail] of rows) {
+    const { skipped } = await resolve({ installed: [{ name: 'x' }, ...more], offered });
+    assert.equal(skipped.find(({ name }) => name === 'x')?.detail, detail);
+  }
+});

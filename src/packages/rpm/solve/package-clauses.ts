@@ -1,6 +1,7 @@
 // What packages say of each other, as clauses: requirements, conflicts, obsoletes, one package of a name. Begins with
 // what is installed and what may replace it, and follows requirements. What was broken in the image before is left out:
 // it is not for a patch to repair.
+import { OnlayError } from '../../../errors.ts';
 import type { Relation } from '../dependencies.ts';
 import { formatRelation } from '../dependencies.ts';
 import type { RichDependency } from '../rich.ts';
@@ -39,10 +40,14 @@ export function packageClauses(input: PackageClausesInput): PackageClauses {
   return { clauses: collector.sorted(), members: collector.members, unknown: collector.unknown };
 }
 
+/** Far more than large distributions need. */
+const MAX_LITERALS = 50_000_000;
+
 class Collector {
   readonly members = new Set<Member>();
   readonly unknown: Unknown[] = [];
   readonly #clauses: Clause[] = [];
+  #literals = 0;
   readonly #queue: Member[] = [];
   readonly #universe: Universe;
   readonly #machine: Machine;
@@ -80,6 +85,15 @@ class Collector {
   }
 
   #put(literals: readonly number[], cause: Cause): void {
+    this.#literals += literals.length;
+    if (this.#literals > MAX_LITERALS)
+      throw new OnlayError(
+        'LIMIT_EXCEEDED',
+        'The packages of the repositories have too many dependencies to solve',
+        {
+          hint: 'name fewer repositories with --repo',
+        },
+      );
     this.#clauses.push(clause(literals, { cause }));
   }
 

@@ -108,6 +108,19 @@ export class Search implements Decided {
     }
   }
 
+  /** Draws the conclusions that need no choice. */
+  settle(): void {
+    this.#assert();
+    this.#propagate(1);
+  }
+
+  /** The clauses from which follows what is decided on a package. */
+  grounds(id: number): readonly Clause[] {
+    return [...this.#collectGrounds(new Set([id]), new Set())]
+      .sort((a, b) => a - b)
+      .map((at) => this.#get(at));
+  }
+
   /** Where there is no solution: the clauses that exclude each other. */
   proof(): readonly Clause[] {
     return [...this.#proof].sort((a, b) => a - b).map((at) => this.#get(at));
@@ -315,19 +328,14 @@ export class Search implements Decided {
 
   /** A contradiction that no choice leads to: gives up the last weak clause of it, or finds that there is no solution. */
   #giveUp(conflict: number): number {
-    const involved = new Set<number>();
     const seen = new Set<number>();
-    const consider = (at: number): void => {
-      for (const literal of this.#get(at).literals)
-        if (!this.#isTrue(literal)) involved.add(Math.abs(literal));
-      this.#groundsOf(at, seen);
-    };
-    consider(conflict);
-    for (let position = this.trail.length - 1; position >= 0; position--) {
-      const reason = this.#reasons[position] as number;
-      if (involved.has(Math.abs(this.trail[position] as number)) && reason > 0) consider(reason);
-    }
-    const grounds = new Set([...seen].filter((at) => !this.#get(at).from));
+    this.#groundsOf(conflict, seen);
+    const involved = new Set(
+      this.#get(conflict)
+        .literals.filter((literal) => !this.#isTrue(literal))
+        .map(Math.abs),
+    );
+    const grounds = this.#collectGrounds(involved, seen);
     const weak = [...grounds].filter((at) => this.#get(at).weak && this.#get(at).enabled);
     if (weak.length === 0 || this.#conflicts > MAX_CONFLICTS) {
       this.#proof = grounds;
@@ -371,6 +379,18 @@ export class Search implements Decided {
     this.#undo(0);
     this.#branches = [];
     this.#adaptLearned();
+  }
+
+  /** The given clauses that lead to decisions on `involved`, besides those in `seen`. */
+  #collectGrounds(involved: Set<number>, seen: Set<number>): ReadonlySet<number> {
+    for (let position = this.trail.length - 1; position >= 0; position--) {
+      const reason = this.#reasons[position] as number;
+      if (reason === 0 || !involved.has(Math.abs(this.trail[position] as number))) continue;
+      for (const literal of this.#get(reason).literals)
+        if (!this.#isTrue(literal)) involved.add(Math.abs(literal));
+      this.#groundsOf(reason, seen);
+    }
+    return new Set([...seen].filter((at) => !this.#get(at).from));
   }
 
   /** A clause, and all it was learned from. */

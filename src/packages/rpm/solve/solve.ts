@@ -61,6 +61,8 @@ export class Solver {
   readonly #requirements: readonly Clause[];
   readonly #clauses: readonly Clause[];
   readonly #refused: ReadonlySet<number>;
+  /** What follows without any choice, for explanations. */
+  #settled: Search | undefined;
 
   constructor({ installed, offers, architectures, allowNew, fileOwners }: SolverInput) {
     const universe = new Universe({ installed, offers, fileOwners });
@@ -132,10 +134,19 @@ export class Solver {
 
   /** Why an offered package cannot be had. */
   explain(offer: Offer): Failure {
-    const wanted = this.#universe.offered(offer);
-    const search = this.#search(() => undefined, [], [clause([wanted.id])]);
-    if (search.run()) return { kind: 'unsatisfiable', text: 'another choice was better' };
-    const causes = search.proof().flatMap(({ cause, literals }) => (cause ? [{ cause, literals }] : []));
+    const { id } = this.#universe.offered(offer);
+    if (!this.#settled) {
+      this.#settled = this.#search(() => undefined, []);
+      this.#settled.settle();
+    }
+    let reasons: readonly Clause[];
+    if ((this.#settled.levels[id] as number) < 0) reasons = this.#settled.grounds(id);
+    else {
+      const search = this.#search(() => undefined, [], [clause([id])]);
+      if (search.run()) return { kind: 'unsatisfiable', text: 'another choice was better' };
+      reasons = search.proof();
+    }
+    const causes = reasons.flatMap(({ cause, literals }) => (cause ? [{ cause, literals }] : []));
     const rank = ({ cause, literals }: (typeof causes)[number]): number =>
       cause.kind === 'requires' && literals.length > 1 ? RANKS.indexOf('needs') : RANKS.indexOf(cause.kind);
     const [first] = causes.sort((a, b) => rank(a) - rank(b));
