@@ -15,6 +15,7 @@ import type { Repositories } from './repositories.ts';
 import { nameOf, packageUrl } from './repository.ts';
 import type { Repository } from './repository.ts';
 import { iso } from './release.ts';
+import { architectureOf } from './satisfies.ts';
 import { packageKey, solve } from './solve.ts';
 import type { InstalledVersion, Solution, SolveInput, Upgrade } from './solve.ts';
 import { heldReason, isInstalled } from './status.ts';
@@ -140,7 +141,7 @@ function canDoWithout(wanted: 'all' | readonly Wanted[]): boolean {
 function upgradeAll(input: SolveInput, installed: ReadonlyMap<string, InstalledVersion>): Outcome {
   const { universe, native } = input;
   const pending = [...installed.values()].filter((version) =>
-    universe.candidate(version.name, archOf(version, native)),
+    universe.candidate(version.name, architectureOf(version, native)),
   );
   const seeds = pending.filter(({ held }) => held === undefined).sort(byName);
   const solution = solve(input, seeds, 'upgrade');
@@ -168,7 +169,7 @@ function upgradeWanted(
     wanted,
     (name, arch) => installed.get(packageKey(name, arch, native)),
     universe,
-    (version) => archOf(version, native),
+    (version) => architectureOf(version, native),
   );
   const keyOf = ({ name, arch }: InstalledVersion): string => packageKey(name, arch, native);
   const cves = new Map([...assessment.resolved].map(([version, list]) => [keyOf(version), list]));
@@ -217,7 +218,7 @@ function warnOfOlderMirror(
   let known = 0;
   const ahead: string[] = [];
   for (const version of installed.values()) {
-    const newest = universe.versions(version.name, archOf(version, native))[0];
+    const newest = universe.versions(version.name, architectureOf(version, native))[0];
     if (!newest) continue;
     known++;
     if (compareVersions(version.version, newest.version) > 0) ahead.push(version.name);
@@ -277,10 +278,6 @@ function factOf({ source, release, base, validUntil }: Repository): RepositoryFa
     ...(release.date === undefined ? {} : { date: iso(release.date) }),
     ...(validUntil === undefined ? {} : { validUntil: iso(validUntil) }),
   };
-}
-
-function archOf({ arch }: { readonly arch: string }, native: string): string {
-  return arch === 'all' || arch === '' ? native : arch;
 }
 
 function byName(

@@ -4,8 +4,9 @@
 // forced but for alternatives, which are tried in order; test/oracle/apt-*.test.ts compares with the real apt.
 import type { PlanReason, SkipReason } from '../package.ts';
 import type { AvailableVersion, PackageVersion, Universe } from './candidates.ts';
-import { formatRelations, satisfiesVersion } from './relations.ts';
+import { formatRelations } from './relations.ts';
 import type { Relation, RelationGroup } from './relations.ts';
+import { answersFor, architectureOf, conflictsWith, satisfies } from './satisfies.ts';
 
 export interface InstalledVersion extends PackageVersion {
   /** Why it must stay as it is. */
@@ -132,8 +133,8 @@ class Solver {
     return this.#input.universe.candidate(version.name, this.#archOf(version));
   }
 
-  #archOf({ arch }: PackageVersion): string {
-    return arch === 'all' || arch === '' ? this.#input.native : arch;
+  #archOf(version: PackageVersion): string {
+    return architectureOf(version, this.#input.native);
   }
 
   /** The version in force: chosen, else installed. */
@@ -252,7 +253,7 @@ class Solver {
         const fits = (option: AvailableVersion | undefined): option is AvailableVersion =>
           option !== undefined &&
           this.#installed.has(this.keyOf(option)) === upgrades &&
-          this.#architectureFits(relation, version, option) &&
+          answersFor(relation, version, option, this.#input.native) &&
           satisfies(option, relation);
         const architectures = this.#architecturesFor(relation, version);
         for (const arch of architectures) {
@@ -279,14 +280,15 @@ class Solver {
     for (const relation of version.conflicts)
       for (const key of this.#bearersOf(relation.name)) {
         const victim = this.#at(key);
-        if (!victim || !this.#conflict(version, relation, victim)) continue;
+        if (!victim || !conflictsWith(version, relation, victim, this.#input.native)) continue;
         // they stand together already, against their own words
         const untouched = victim === this.#installed.get(key);
-        if (untouched && from?.conflicts.some((old) => this.#conflict(from, old, victim))) continue;
+        if (untouched && from?.conflicts.some((old) => conflictsWith(from, old, victim, this.#input.native)))
+          continue;
         const refusal = this.#moveOn(key, victim, version, `conflicts with ${formatRelations([[relation]])}`);
         if (refusal) return refusal;
         const moved = this.#at(key);
-        if (moved && this.#conflict(version, relation, moved))
+        if (moved && conflictsWith(version, relation, moved, this.#input.native))
           return unsatisfiable(
             `${version.name} ${version.version} conflicts with ${moved.name} ${moved.version}`,
           );
@@ -337,8 +339,8 @@ class Solver {
     const clash = affected.conflicts.find(
       (relation) =>
         relation.name === name &&
-        this.#conflict(affected, relation, version) &&
-        !(from && this.#conflict(affected, relation, from)),
+        conflictsWith(affected, relation, version, this.#input.native) &&
+        !(from && conflictsWith(affected, relation, from, this.#input.native)),
     );
     if (clash)
       return this.#moveOn(
@@ -384,7 +386,7 @@ class Solver {
   #isMetBy(relation: Relation, version: PackageVersion, state: 'chosen' | 'installed'): boolean {
     for (const key of this.#bearersOf(relation.name)) {
       const bearer = state === 'chosen' ? this.#at(key) : this.#installed.get(key);
-      if (bearer && this.#architectureFits(relation, version, bearer) && satisfies(bearer, relation))
+      if (bearer && answersFor(relation, version, bearer, this.#input.native) && satisfies(bearer, relation))
         return true;
     }
     return false;
@@ -395,44 +397,6 @@ class Solver {
     yield* this.#named.get(name) ?? [];
     yield* this.#providing.get(name) ?? [];
   }
-
-  /** Whether `bearer` may answer a dependency of `version`, by https://wiki.debian.org/Multiarch/Implementation. */
-  #architectureFits(relation: Relation, version: PackageVersion, bearer: PackageVersion): boolean {
-    const own = this.#archOf(bearer);
-    switch (relation.arch) {
-      case undefined:
-        return own === this.#archOf(version) || bearer.multiArch === 'foreign';
-      case 'any':
-        return (
-          own === this.#archOf(version) || bearer.multiArch === 'allowed' || bearer.multiArch === 'foreign'
-        );
-      case 'native':
-        return own === this.#input.native;
-      default:
-        return own === relation.arch;
-    }
-  }
-
-  /** Whether `relation`, a Conflicts or Breaks of `version`, hits `other`. Own names and architectures never do. */
-  #conflict(version: PackageVersion, relation: Relation, other: PackageVersion): boolean {
-    if (other.name === version.name) return false;
-    if (relation.arch !== undefined && relation.arch !== 'any') {
-      const arch = relation.arch === 'native' ? this.#input.native : relation.arch;
-      if (this.#archOf(other) !== arch) return false;
-    }
-    return satisfies(other, relation);
-  }
-}
-
-/** By its name, or by what it provides: an unversioned Provides answers unversioned relations only. */
-function satisfies(version: PackageVersion, relation: Relation): boolean {
-  if (version.name === relation.name && satisfiesVersion(relation, version.version)) return true;
-  return version.provides.some(
-    (provided) =>
-      provided.name === relation.name &&
-      (relation.version === undefined ||
-        (provided.version !== undefined && satisfiesVersion(relation, provided.version))),
-  );
 }
 
 function unsatisfiable(detail: string): Refusal {
