@@ -119,7 +119,7 @@ export class Solver {
       }),
     );
     if (!search.run()) return undefined;
-    const members = chosen(search).map((id) => this.#universe.member(id));
+    const members = chosen(search.decided).map((id) => this.#universe.member(id));
     const present = new Set(members);
     return {
       added: members.flatMap(({ offer }) => (offer ? [offer] : [])),
@@ -140,7 +140,7 @@ export class Solver {
       this.#settled.settle();
     }
     let reasons: readonly Clause[];
-    if ((this.#settled.levels[id] as number) < 0) reasons = this.#settled.grounds(id);
+    if ((this.#settled.decided.levels[id] as number) < 0) reasons = this.#settled.grounds(id);
     else {
       const search = this.#search(() => undefined, [], [clause([id])]);
       if (search.run()) return { kind: 'unsatisfiable', text: 'another choice was better' };
