@@ -112,6 +112,7 @@ for (const [body, expected] of [
   ],
   ['if make-index; then exit 0; fi; touch /etc/x', 'not-run: would run: make-index; touch /etc/x'],
   ['x=$(make-index); rm -f "/etc/$x"', 'not-run: would run: make-index; rm -f /etc/…'],
+  ['if make-index --version; then exit 0; fi', 'no-op: nothing to do: make-index'],
   ['gone-program --all', 'no-op: nothing to do: gone-program'],
   ['if command -v gone-program >/dev/null; then touch /etc/x; fi', 'no-op: nothing to do'],
   ['f() { [ "$1" = a ] && return 0; touch /etc/x; }; f a', 'no-op: nothing to do'],

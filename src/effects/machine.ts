@@ -58,9 +58,7 @@ export class Machine implements Host {
     }
     const command = commandNamed(program);
     const call: Call = { name: program, args, scene, ...rest };
-    const isService = name.startsWith('/etc/init.d/');
-    const outcome = command ? command(call) : isService ? answer(undefined) : WOULD_CHANGE;
-    return this.#settle(outcome, words, certain);
+    return this.#settle(command ? command(call) : unlisted(name, args), words, certain);
   }
 
   write(path: string, text: string, how: Parameters<Host['write']>[2]): void {
@@ -117,6 +115,12 @@ export class Machine implements Host {
     } else this.traces.open.push(words);
     return { status, output };
   }
+}
+
+/** Programs that are not in the list; what a service does is no part of an image, and asking for a version is harmless. */
+function unlisted(name: string, args: readonly string[]): Outcome {
+  if (name.startsWith('/etc/init.d/')) return answer(undefined);
+  return args.length === 1 && args[0] === '--version' ? answer(undefined, UNKNOWN) : WOULD_CHANGE;
 }
 
 /** Not worth naming as a reason. */
