@@ -2,7 +2,7 @@
 // are rpm's: files are compared by where they really are, an owner that stays keeps a shared file, and packages that say
 // different things of one path cannot be installed.
 import type { RootView } from '../../rootfs/root-view.ts';
-import type { RootPath } from '../../rootfs/path.ts';
+import { joinPath, type RootPath } from '../../rootfs/path.ts';
 import { configFate, isModifiedConfig, type InstallAction } from './config-files.ts';
 import { differs, isConfig, isGhost, type PackageFile } from './files.ts';
 import { FileFlag, FileState } from './tags.ts';
@@ -52,12 +52,21 @@ export function locator(root: RootView): (file: PackageFile) => RootPath {
     if (file.base === '') return '' as RootPath;
     let directory = directories.get(file.directory);
     if (directory === undefined) {
-      const probe = root.resolve(`${file.directory}x`);
-      directory = probe.slice(0, -1) as RootPath;
+      directory = whereIs(root, file.directory);
       directories.set(file.directory, directory);
     }
-    return `${directory}${file.base}` as RootPath;
+    return joinPath(directory, file.base);
   };
+}
+
+/** As rpm tells it: the deepest directory that exists, and what is below it as it is written. */
+function whereIs(root: RootView, directory: string): RootPath {
+  const names = directory.split('/').filter((name) => name !== '');
+  for (let depth = names.length; depth > 0; depth--) {
+    const node = root.follow(names.slice(0, depth).join('/'));
+    if (node?.type === 'directory') return names.slice(depth).reduce(joinPath, node.path);
+  }
+  return names.reduce(joinPath, '' as RootPath);
 }
 
 export function decideFates(
@@ -106,7 +115,8 @@ export function decideFates(
       const where = locate(other);
       if (!owner.removed && other.state === FileState.normal) kept.add(where);
       for (const record of records.get(where) ?? []) {
-        if (left(record)) continue;
+        // what one owner's version settles is not asked again
+        if (action(record) === 'skip') continue;
         if (differs(other, record.file)) {
           if (colorsDiffer(other, record.file)) {
             if ((other.color & PREFERRED_COLOR) !== 0 && !owner.removed) leaveColor(record);
@@ -177,23 +187,29 @@ function eraseFates(
   present: readonly PresentPackage[],
   context: EraseContext,
 ): EraseAction[][] {
-  // of several owners that go, the last one removes the file
-  const seen = new Set<RootPath>();
   const fates: EraseAction[][] = present.map(() => []);
-  for (let i = present.length - 1; i >= 0; i--) {
-    const owner = present[i];
-    if (!owner?.removed) continue;
-    fates[i] = owner.files.map((file) => {
+  /** What was decided last of a path. Of several owners that go, the last one removes the file, if the others would. */
+  const earlier = new Map<RootPath, { readonly fates: EraseAction[]; readonly index: number }>();
+  present.forEach((owner, i) => {
+    if (!owner.removed) return;
+    const own = fates[i] as EraseAction[];
+    for (const file of owner.files) {
       const where = context.locate(file);
-      if (context.kept.has(where) || context.written.has(where) || seen.has(where)) return 'keep';
-      seen.add(where);
-      if (file.state !== FileState.normal) return 'keep';
-      // a %ghost %config that exists counts as the user's
-      if (isGhost(file) && isConfig(file)) return 'keep';
-      return isModifiedConfig(root, where, file) ? 'save' : 'erase';
-    });
-  }
+      const other = earlier.get(where);
+      const isOthers = other !== undefined && other.fates[other.index] !== 'erase';
+      if (other && !isOthers) other.fates[other.index] = 'keep';
+      own[file.index] = isOthers ? 'keep' : eraseFate(root, where, file, context);
+      earlier.set(where, { fates: own, index: file.index });
+    }
+  });
   return fates;
+}
+
+function eraseFate(root: RootView, where: RootPath, file: PackageFile, context: EraseContext): EraseAction {
+  if (context.kept.has(where) || context.written.has(where) || file.state !== FileState.normal) return 'keep';
+  // a %ghost %config that exists counts as the user's
+  if (isGhost(file) && isConfig(file)) return 'keep';
+  return isModifiedConfig(root, where, file) ? 'save' : 'erase';
 }
 
 function push<K, V>(map: Map<K, V[]>, key: K, value: V): void {

@@ -4,7 +4,7 @@ import { OnlayError } from '../../errors.ts';
 import { byteString, compareBytes, displayText } from '../../base/bytes.ts';
 import type { Draft } from '../../rootfs/draft.ts';
 import type { NewNode } from '../../rootfs/change-set.ts';
-import { joinPath, rootPath, type RootPath } from '../../rootfs/path.ts';
+import { joinPath, parentOf, rootPath, type RootPath } from '../../rootfs/path.ts';
 import type { ConfigFileOutcome } from '../family.ts';
 import { readAccounts, type Accounts } from './accounts.ts';
 import { CAPABILITY_XATTR, capabilityXattr } from './capabilities.ts';
@@ -113,6 +113,7 @@ class FileInstallation {
       const action = this.#possible(actions[file.index] ?? 'skip', where);
       if (isConfig(file)) this.#report(incoming, action, where);
       if (action === 'skip') continue;
+      this.#requireDirectory(incoming, file, where);
       if (file.type === 'directory') {
         // a changed %config file that becomes a directory
         if (action === 'save') this.#keepOld(where, action);
@@ -130,6 +131,20 @@ class FileInstallation {
       `${where} was changed in the image; it is kept and the new version is ${where}.rpmnew, where rpm would have renamed it`,
     );
     return 'beside';
+  }
+
+  /** A symlink that leads nowhere is no directory to write into, and is not replaced by one. */
+  #requireDirectory(incoming: IncomingPackage, file: PackageFile, where: RootPath): void {
+    for (let at = parentOf(where); at !== ''; at = parentOf(at)) {
+      const type = this.#draft.lookup(at)?.type;
+      if (type === 'directory') return;
+      if (type === 'symlink' && this.#draft.follow(at) === undefined)
+        throw new OnlayError(
+          'CONFLICT',
+          `File ${displayText(file.path)} of ${displayText(incoming.label)} cannot be written: /${displayText(at)} is a symlink that leads nowhere`,
+          { hint: 'rpm fails here too; remove the symlink in an own build step' },
+        );
+    }
   }
 
   /** A path and, if it is a directory, everything below it. */
