@@ -46,6 +46,7 @@ const POCKETS: Readonly<Record<string, readonly ToyPackage[]>> = {
 const ESM = [state('tool', '1.0-1ubuntu0.1~esm2')];
 
 interface World extends AsyncDisposable {
+  readonly folder: string;
   readonly key: ToyKey;
   readonly server: TestServer;
   /** Puts an image into a layout; answers the layout's reference without a tag. */
@@ -83,6 +84,7 @@ async function startWorld(): Promise<World> {
     else response.writeHead(404).end();
   });
   return {
+    folder,
     key,
     server,
     async image(architecture, sources, esm) {
@@ -181,7 +183,7 @@ test('other architectures come from ports', async () => {
 
 test('an image without sources is patched from the hosts of the project, by way of a mirror', async () => {
   await using world = await startWorld();
-  const key = join(mkdtempSync(join(tmpdir(), 'onlay-ubuntu-key-')), 'key.asc');
+  const key = join(world.folder, 'key.asc');
   writeFileSync(key, world.key.publicKey);
   const mirrors = [
     'http://archive.ubuntu.com/ubuntu ubuntu',
