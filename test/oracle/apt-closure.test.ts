@@ -1,5 +1,5 @@
-// The closure of upgrades is apt's: for images with pending upgrades, every pending package by itself, random sets of
-// them, and all together, are resolved by us and by apt-get. Needs what oracles/debian/make-case.sh keeps of the cases
+// The closure of upgrades is apt's, and so is the order in which they are unpacked: for images with pending upgrades,
+// every pending package by itself, random sets of them, and all together, are resolved by us and by apt-get. Needs what oracles/debian/make-case.sh keeps of the cases
 // bookworm-web and trixie-web (roots and apt's lists); ONLAY_ORACLE names the directory, default .oracle.
 import { describe, test } from 'node:test';
 import assert from 'node:assert/strict';
@@ -71,11 +71,13 @@ for (const suite of ['bookworm', 'trixie']) {
           assert.deepEqual(skipped, []);
           return packages;
         };
-        const rows = (packages: readonly PlannedPackage[]): string[] =>
-          packages.map(({ name, to }) => `${name} ${to}`).sort();
+        const inOrder = (packages: readonly PlannedPackage[]): string[] =>
+          [...packages]
+            .sort((a, b) => Number(a.extra?.['order']) - Number(b.extra?.['order']))
+            .map(({ name, to }) => `${name} ${to}`);
         const all = await closure('all');
         assert.ok(all.length > 0);
-        assert.deepEqual(rows(all), await apt.simulate('upgrade', '--with-new-pkgs'));
+        assert.deepEqual(inOrder(all), await apt.sequence('upgrade', '--with-new-pkgs'));
 
         const pending = all.filter(({ from }) => from !== undefined);
         const random = randomNumbers(20_261_121);
@@ -95,11 +97,9 @@ for (const suite of ['bookworm', 'trixie']) {
             cves: [],
           }));
           const names = set.map(({ name }) => name);
-          assert.deepEqual(
-            rows(await closure(wanted)),
-            await apt.simulate('install', '--only-upgrade', ...names),
-            names.join(' '),
-          );
+          const command = ['install', '--only-upgrade', ...names] as const;
+          const planned = await closure(wanted);
+          assert.deepEqual(inOrder(planned), await apt.sequence(...command), names.join(' '));
         });
         t.diagnostic(`${sets.length} sets of ${pending.length} pending packages`);
       });

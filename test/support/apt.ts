@@ -7,6 +7,8 @@ import { promisify } from 'node:util';
 export interface AptOracle {
   /** What apt-get would do, as "NAME VERSION" rows; removals are "-NAME". undefined: it refuses. */
   simulate(...command: readonly string[]): Promise<readonly string[] | undefined>;
+  /** The same in the order in which packages are unpacked. */
+  sequence(...command: readonly string[]): Promise<readonly string[] | undefined>;
   /** Raw standard output and error of apt-get, or apt-cache with `tool`. */
   run(command: readonly string[], tool?: 'apt-get' | 'apt-cache'): Promise<string>;
 }
@@ -60,20 +62,20 @@ export function aptOracle(options: {
     );
     return stdout;
   };
+  const sequence: AptOracle['sequence'] = async (...command) => {
+    let output: string;
+    try {
+      output = await run(['-s', ...command]);
+    } catch (error) {
+      if ((error as { code?: unknown }).code === 100) return undefined;
+      throw error;
+    }
+    const rows = [...output.matchAll(/^(Inst|Remv) (\S+)(?: \[[^\]]*\])?(?: \((\S+) )?/gm)];
+    return rows.map(([, verb, name, version]) => (verb === 'Inst' ? `${name} ${version}` : `-${name}`));
+  };
   return {
     run,
-    async simulate(...command) {
-      let output: string;
-      try {
-        output = await run(['-s', ...command]);
-      } catch (error) {
-        if ((error as { code?: unknown }).code === 100) return undefined;
-        throw error;
-      }
-      const rows = [...output.matchAll(/^(Inst|Remv) (\S+)(?: \[[^\]]*\])?(?: \((\S+) )?/gm)];
-      return rows
-        .map(([, verb, name, version]) => (verb === 'Inst' ? `${name} ${version}` : `-${name}`))
-        .sort();
-    },
+    sequence,
+    simulate: async (...command) => (await sequence(...command))?.toSorted(),
   };
 }
