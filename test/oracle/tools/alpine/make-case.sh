@@ -155,8 +155,8 @@ CHROOT=1 ARCH=x86_64 NAMES= RUN=1
 make_key
 make_tools
 case $name in
-alpine-3.19-to-3.20)
-  alpine_base 3.19.4-x86_64
+alpine-3.19-to-3.20 | alpine-3.17-to-3.20)
+  case $name in *3.17-*) alpine_base 3.17.10-x86_64 ;; *) alpine_base 3.19.4-x86_64 ;; esac
   unpack "${TARGET:-$data/alpine/alpine-minirootfs-3.20.3-x86_64.tar.gz}" "$work/target"
   python3 "$here/rebuild.py" "$work/target" "$case_dir/serve/alpine/$branch/main/$ARCH" "$key"
   two_repositories "$branch" "$ARCH"
@@ -176,6 +176,17 @@ alpine-3.17 | alpine-3.17-apk-tools)
     busybox busybox-binsh ssl_client musl musl-utils libcrypto3 libssl3 zlib $([ "$name" = alpine-3.17 ] || echo apk-tools)
   two_repositories "$branch" "$ARCH"
   trust_key; touch_links; mirror; close_image
+  expect lib/apk/db upgrade ;;
+alpine-usrmerge)
+  alpine_base 3.20.3-x86_64
+  unpack "$(rootfs 3.20.3-x86_64)" "$work/target"
+  python3 "$here/rebuild.py" "$work/target" "$case_dir/serve/alpine/$branch/main/$ARCH" "$key" --bump 1
+  two_repositories "$branch" "$ARCH"
+  # bin and sbin are links into usr since a second layer; the database still says bin/busybox
+  for d in bin sbin; do cp -a "$root/$d/." "$root/usr/$d/"; rm -rf "${root:?}/$d"; ln -s usr/$d "$root/$d"; done
+  trust_key; mirror; close_image
+  allow '{"path": "dev/pts", "missing": true, "why": "directory under dev, which every runtime mounts over"}' \
+    '{"path": "dev/shm", "missing": true, "why": "directory under dev, which every runtime mounts over"}'
   expect lib/apk/db upgrade ;;
 alpine-report)
   alpine_base 3.20.3-x86_64
