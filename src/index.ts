@@ -13,7 +13,9 @@ import type { Inspection } from './patch/inspect.ts';
 import { patchImage as patch } from './patch/patch.ts';
 import type { Outcome } from './patch/outcome.ts';
 import type { Plan } from './plan/plan.ts';
-import { readPlatforms } from './cli/inputs.ts';
+import { readPlatforms, refuseDecisions, requireSigned } from './cli/inputs.ts';
+import { openMovedBase } from './cli/rebase.ts';
+import { parseEpoch } from './cli/values.ts';
 
 export { OnlayError } from './errors.ts';
 export type { ErrorCode } from './errors.ts';
@@ -71,6 +73,11 @@ export interface PatchOptions extends PlanOptions {
   readonly tag?: string;
   readonly push?: boolean;
   readonly ociDir?: string;
+  readonly loader?: 'docker' | 'podman';
+  /** Of `planPatch`: exactly these are applied. */
+  readonly plans?: readonly Plan[];
+  /** Starts over from the base of an earlier patch, where its tag has moved. */
+  readonly rebase?: boolean;
   readonly ignoreErrors?: boolean;
   readonly scripts?: 'report' | 'fail';
   readonly compression?: 'gzip' | 'zstd' | 'none';
@@ -92,19 +99,30 @@ export async function patchImage(options: PatchOptions): Promise<Outcome> {
     ...(options.tag !== undefined && { tag: options.tag }),
     ...(options.push !== undefined && { push: options.push }),
     ...(options.ociDir !== undefined && { ociDir: options.ociDir }),
+    ...(options.loader !== undefined && { loader: options.loader }),
   };
   requireDestination(destination);
+  const flags = planFlags(options);
+  if (options.plans) {
+    refuseDecisions(flags);
+    requireSigned(options.plans, flags);
+  }
+  const epoch = options.sourceDateEpoch;
+  const sourceDateEpoch = parseEpoch(epoch === undefined ? {} : { sourceDateEpoch: String(epoch) }, {});
   await using session = await open(options);
-  const inputs = await readPlanInputs(planFlags(options), session);
+  const inputs = await readPlanInputs(flags, session);
   await using source = await openSource(options.image, session, destination);
   await using target = await openTarget(destination, source, session);
+  await using moved = options.rebase ? await openMovedBase(source, session) : undefined;
+  const { source: image, rebased } = moved ?? { source, rebased: undefined };
   const run = await patch({
     ...inputs,
-    source,
-    baseName: source.baseName,
+    source: image,
+    baseName: image.baseName,
+    rebased,
     target,
-    plans: undefined,
-    sourceDateEpoch: options.sourceDateEpoch,
+    plans: options.plans,
+    sourceDateEpoch,
     scripts: options.scripts ?? 'report',
     ignoreErrors: options.ignoreErrors === true,
     dryRun: false,

@@ -84,11 +84,33 @@ export async function readPlans(
 ): Promise<readonly Plan[]> {
   const text = Buffer.from(await readUserFile(path, '--plan', 'PLAN_INVALID')).toString('utf8');
   const plans = parsePlans(text, path);
-  if (plans.some(({ unsigned }) => unsigned) && !flags.allowUnsigned)
-    throw new OnlayError('PLAN_INVALID', `Plan ${path} was made from unsigned repositories`, {
-      hint: 'apply it with --allow-unsigned',
-    });
+  requireSigned(plans, flags);
   return plans;
+}
+
+export function requireSigned(plans: readonly Plan[], flags: Pick<PlanFlags, 'allowUnsigned'>): void {
+  if (flags.allowUnsigned || !plans.some(({ unsigned }) => unsigned)) return;
+  throw new OnlayError('PLAN_INVALID', 'The plan was made from unsigned repositories', {
+    hint: 'apply it with --allow-unsigned',
+  });
+}
+
+/** For a run by a plan. Throws USAGE for flags that would decide again. */
+export function refuseDecisions(flags: PlanFlags): void {
+  const decided = {
+    '--report': flags.report,
+    '--repo': flags.repo,
+    '--severity': flags.severity,
+    '--cve': flags.cve,
+    '--package': flags.package,
+    '--ignore-package': flags.ignorePackage,
+    '--no-new': flags.new ? undefined : true,
+  };
+  for (const [name, value] of Object.entries(decided))
+    if (value !== undefined)
+      throw new OnlayError('USAGE', `--plan cannot be combined with ${name}`, {
+        hint: 'a plan holds all decisions already',
+      });
 }
 
 export function readPlatforms(platforms: readonly string[] | undefined): readonly Platform[] {

@@ -46,6 +46,25 @@ test('the findings of a report are chosen by severity and name, as on the comman
   await assert.rejects(plan({ severities: ['SEVERE'] }), { code: 'USAGE' });
 });
 
+test('a plan is applied as it is, and decides alone', async () => {
+  await using world = await startToyWorld();
+  const image = world.image;
+  const plans = await planPatch({ image, env: ENV, packages: ['hello'] });
+  const outcome = await patchImage({ image, push: true, env: ENV, plans });
+  assert.deepEqual(
+    outcome.image?.platforms[0]?.packages.map(({ name }) => name),
+    ['hello'],
+  );
+  const refused = (more: object) => patchImage({ image, push: true, env: ENV, plans, ...more });
+  await assert.rejects(refused({ packages: ['libgreet1'] }), { code: 'USAGE' });
+  await assert.rejects(refused({ sourceDateEpoch: 1.5 }), { code: 'USAGE' });
+  const unsigned = plans.map((plan) => ({ ...plan, unsigned: true }));
+  await assert.rejects(refused({ plans: unsigned }), { code: 'PLAN_INVALID' });
+  await assert.rejects(patchImage({ image, push: true, env: ENV, rebase: true }), {
+    code: 'IMAGE_UNSUPPORTED',
+  });
+});
+
 test('a run ends with the reason of its signal, and errors are thrown', async () => {
   await using world = await startToyWorld();
   const reason = new OnlayError('ABORTED', 'Enough');

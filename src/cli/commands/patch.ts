@@ -1,9 +1,7 @@
 // `onlay patch`: flags → pipeline → result on the terminal or as a document.
-import { OnlayError } from '../../errors.ts';
-import type { Plan } from '../../plan/plan.ts';
 import { patchImage } from '../../patch/patch.ts';
 import { exitStatus } from '../exit-codes.ts';
-import { readPlans } from '../inputs.ts';
+import { readPlans, refuseDecisions } from '../inputs.ts';
 import type { RunStreams } from '../streams.ts';
 import { ignoredFlags } from '../options.ts';
 import { parseEpoch, parseNumber } from '../values.ts';
@@ -27,7 +25,8 @@ export async function patch(flags: PatchFlags, streams: RunStreams): Promise<num
   const sourceDateEpoch = parseEpoch(flags, streams.env);
   if (!flags.dryRun) requireDestination(flags);
   const inputs = await readPlanInputs(flags, session);
-  const plans = flags.plan === undefined ? undefined : await readLock(flags.plan, flags);
+  if (flags.plan !== undefined) refuseDecisions(flags);
+  const plans = flags.plan === undefined ? undefined : await readPlans(flags.plan, flags);
   await using source = await openSource(flags.image, session, flags.dryRun ? undefined : flags);
   await using target = flags.dryRun ? undefined : await openTarget(flags, source, session);
   await using moved = flags.rebase ? await openMovedBase(source, session) : undefined;
@@ -54,22 +53,4 @@ export async function patch(flags: PatchFlags, streams: RunStreams): Promise<num
   if (run.failure) return exitStatus(run.failure);
   const needed = run.outcome.image?.platforms.some(({ packages }) => packages.length > 0);
   return run.outcome.changed || needed ? 0 : unchanged;
-}
-
-function readLock(path: string, flags: PatchFlags): Promise<readonly Plan[]> {
-  const decided = {
-    '--report': flags.report,
-    '--repo': flags.repo,
-    '--severity': flags.severity,
-    '--cve': flags.cve,
-    '--package': flags.package,
-    '--ignore-package': flags.ignorePackage,
-    '--no-new': flags.new ? undefined : true,
-  };
-  for (const [name, value] of Object.entries(decided))
-    if (value !== undefined)
-      throw new OnlayError('USAGE', `--plan cannot be combined with ${name}`, {
-        hint: 'a plan holds all decisions already',
-      });
-  return readPlans(path, flags);
 }
