@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { silentLog } from '../base/log.ts';
+import { byteString } from '../base/bytes.ts';
 import { createDraft } from '../rootfs/draft.ts';
 import type { Draft } from '../rootfs/draft.ts';
 import { compareVersions } from '../packages/dpkg/version.ts';
 import { memoryRoot } from '../../test/support/memory-root.ts';
 import type { EffectContext, ScriptRun } from './effect.ts';
-import { runEffects, type ScriptVerdict } from './index.ts';
+import { makeEarlyAccounts, runEffects, type ScriptVerdict } from './index.ts';
 
 const PROGRAMS =
   'adduser addgroup chmod chown dpkg dpkg-divert dpkg-statoverride dpkg-trigger dpkg-maintscript-helper deb-systemd-helper getent groupadd invoke-rc.d ldconfig ln mkdir py3compile rm rmdir systemctl touch update-alternatives update-rc.d useradd';
@@ -272,4 +273,36 @@ test('effects are idempotent: run again on their own result they change nothing'
     warn: (message) => assert.fail(message),
   });
   assert.deepEqual(again.changes().changes, []);
+});
+
+test('accounts of scripts that come before the files are made first, and are what the script is said to have done', async () => {
+  const draft = image();
+  const run = (script: string, body: string): ScriptRun => ({
+    package: 'p',
+    script,
+    interpreter: '/bin/sh',
+    body,
+  });
+  const context: EffectContext = {
+    family: 'rpm',
+    draft,
+    packages: [{ name: 'p', arch: 'x86_64', from: undefined, to: '2-1' }],
+    scripts: [
+      run('%pre', 'getent group web >/dev/null || groupadd -r web\nexit 0\n'),
+      run('%post', 'groupadd -r later\n'),
+    ],
+    imageArch: 'amd64',
+    epoch: 0,
+    log: silentLog,
+    compareVersions,
+    warn: (message) => assert.fail(message),
+  };
+  const group = (): string => byteString(draft.read('etc/group') ?? new Uint8Array());
+  const made = makeEarlyAccounts(context);
+  assert.match(group(), /^web:x:999:$/m);
+  assert.doesNotMatch(group(), /^later:/m);
+  const verdicts = await runEffects(context, made);
+  assert.deepEqual(verdicts.map(shown), ['emulated: accounts', 'emulated: accounts']);
+  assert.equal(group().match(/^web:/gm)?.length, 1);
+  assert.match(group(), /^later:x:998:$/m);
 });

@@ -19,14 +19,7 @@ import { readConfiguration, readVariables } from './repositories/configuration.t
 import { readLocks, type Locks } from './repositories/locks.ts';
 import { packageAccess, resolve, type ResolveSources } from './resolve.ts';
 import { parseRpm, type RpmFile } from './rpm-file.ts';
-import {
-  eraseScripts,
-  firedTriggers,
-  headerEvr,
-  installScripts,
-  preScript,
-  type TriggerContext,
-} from './scripts.ts';
+import { eraseScripts, firedTriggers, headerEvr, installScripts, type TriggerContext } from './scripts.ts';
 import { installedSolvable, type InstalledSolvable } from './solve/installed.ts';
 import { sourceOf } from './source.ts';
 import { Tag } from './tags.ts';
@@ -209,7 +202,6 @@ async function install(
       files: content.payload.files,
       states: states[i] as Uint8Array,
       contents: content.payload.contents,
-      preScript: preScript(content.rpm.header),
     })),
     packages.map((stored) => ({
       name: text(stored.header, Tag.name) ?? '',

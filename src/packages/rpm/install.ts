@@ -22,8 +22,6 @@ export interface IncomingPackage {
   readonly states: Uint8Array;
   /** Content by position in the file list. */
   readonly contents: ReadonlyMap<number, Uint8Array>;
-  /** %pre, if it is a shell script; '' else. */
-  readonly preScript: string;
 }
 
 export interface OutgoingPackage {
@@ -60,7 +58,7 @@ export function installFiles(
   return installation.outcome();
 }
 
-function accountSource({ files, states, contents, preScript }: IncomingPackage): AccountSource {
+function accountSource({ files, states, contents }: IncomingPackage): AccountSource {
   const written = files.filter((file) => states[file.index] === 0 && !isGhost(file));
   const sysusers = files.filter(
     ({ directory, base }) => directory === '/usr/lib/sysusers.d/' && base.endsWith('.conf'),
@@ -68,7 +66,6 @@ function accountSource({ files, states, contents, preScript }: IncomingPackage):
   return {
     users: new Set(written.map(({ user }) => user)),
     groups: new Set(written.map(({ group }) => group)),
-    script: preScript,
     sysusers: sysusers.map(({ index }) => byteString(contents.get(index) ?? new Uint8Array())),
   };
 }

@@ -22,7 +22,7 @@ import { readLocks } from './repositories/locks.ts';
 import { connection, type Repository } from './repositories/repository.ts';
 import { packageAccess, resolve, type Resolved, type ResolveSources } from './resolve.ts';
 import { checkDigests, parseRpm } from './rpm-file.ts';
-import { eraseScripts, headerEvr, installScripts, preScript } from './scripts.ts';
+import { eraseScripts, headerEvr, installScripts } from './scripts.ts';
 import { withSelf, type InstalledSolvable } from './solve/installed.ts';
 import { sourceOf } from './source.ts';
 import { FileState, Tag } from './tags.ts';
@@ -261,7 +261,6 @@ function install(input: InstallInput, manifest: readonly ManifestPackage[], colo
         old && removed.find(({ name }) => name === planned.name)?.files,
       ),
       contents: content.payload.contents,
-      preScript: preScript(content.rpm.header),
     })),
     removed,
     { transactionColor: color, epoch: input.epoch },

@@ -17,40 +17,13 @@ function make(
   files: Readonly<Record<string, string>> = FILES,
 ): Record<string, string> {
   const draft = createDraft(memoryRoot(files));
-  makeAccounts(
-    draft,
-    [{ users: new Set(), groups: new Set(), script: '', sysusers: [], ...source }],
-    86_400 * 20_000,
-  );
+  makeAccounts(draft, [{ users: new Set(), groups: new Set(), sysusers: [], ...source }], 86_400 * 20_000);
   const added = (path: string): string =>
     byteString(draft.read(path) ?? new Uint8Array()).slice((files[path] ?? '').length);
   return { passwd: added('etc/passwd'), group: added('etc/group'), shadow: added('etc/shadow') };
 }
 
-// what groupadd and useradd of shadow 4.13 made of the same files with the same arguments
-test('accounts of a %pre script are made when files need them', () => {
-  const script = `getent group nginx >/dev/null || groupadd -r nginx
-getent passwd nginx >/dev/null || \\
-    useradd -r -d /var/lib/nginx -g nginx -s /sbin/nologin -c "Nginx web server" nginx 2>/dev/null || :
-exit 0`;
-  assert.deepEqual(make({ users: new Set(['nginx']), groups: new Set(['nginx']), script }), {
-    passwd: 'nginx:x:989:988:Nginx web server:/var/lib/nginx:/sbin/nologin\n',
-    group: 'nginx:x:988:\n',
-    shadow: 'nginx:!!:20000::::::\n',
-  });
-});
-
-test('fixed numbers, joined flags and paths of the commands are understood', () => {
-  const script =
-    '/usr/sbin/groupadd -rg 27 mysql || :\n/usr/sbin/useradd -M -N -g mysql -o -r -d /var/lib/mysql -s /sbin/nologin -u27 mysql';
-  assert.deepEqual(make({ users: new Set(['mysql']), groups: new Set(['mysql']), script }), {
-    passwd: 'mysql:x:27:27::/var/lib/mysql:/sbin/nologin\n',
-    group: 'mysql:x:27:\n',
-    shadow: 'mysql:!!:20000::::::\n',
-  });
-});
-
-test('sysusers.d files count as well', () => {
+test('accounts of sysusers.d files are made when files need them', () => {
   const sysusers = ['# comment\nu tss 59 "TPM access" - -\ng wanted -\nm tss wanted\n'];
   assert.deepEqual(make({ users: new Set(['tss']), groups: new Set(['wanted']), sysusers }), {
     passwd: 'tss:x:59:987:TPM access:/:/usr/sbin/nologin\n',
@@ -59,10 +32,20 @@ test('sysusers.d files count as well', () => {
   });
 });
 
+test('system ids are those of login.defs', () => {
+  const files = { ...FILES, 'etc/login.defs': 'SYS_UID_MIN 201\nSYS_UID_MAX\t989\nSYS_GID_MAX 400\n' };
+  const sysusers = ['u tss -\n'];
+  assert.deepEqual(make({ users: new Set(['tss']), sysusers }, files), {
+    passwd: 'tss:x:989:400::/:/usr/sbin/nologin\n',
+    group: 'tss:x:400:\n',
+    shadow: 'tss:!!:20000::::::\n',
+  });
+});
+
 test('nothing is made that exists, that no file needs, that is not literal, or without account files', () => {
   const nothing = { passwd: '', group: '', shadow: '' };
-  const script = 'useradd -r dbus\nuseradd -r other\nuseradd -r -d "$HOME" evil\nuseradd -r "a:0:0"';
-  assert.deepEqual(make({ users: new Set(['dbus', 'evil', 'a:0:0', 'root']), script }), nothing);
+  const sysusers = ['u dbus -\nu other -\nu evil - "a:b"\nu "a:0:0" -\nu x -\n'];
+  assert.deepEqual(make({ users: new Set(['dbus', 'evil', 'a:0:0', 'root']), sysusers }), nothing);
   assert.deepEqual(make({ users: new Set(['unknown']), groups: new Set(['unknown']) }), nothing);
-  assert.deepEqual(make({ users: new Set(['x']), script: 'useradd -r x' }, {}), nothing);
+  assert.deepEqual(make({ users: new Set(['x']), sysusers }, {}), nothing);
 });

@@ -1,7 +1,6 @@
-// Users and groups that packages bring and own files with. Their %pre scripts and sysusers.d files would make them
-// before the files are unpacked; scripts are not run, and effects come after the files, so what is needed is made here:
-// only owners of files to be written that do not exist, only system accounts with literal arguments. Numbers are chosen
-// as shadow's useradd and systemd-sysusers do: downwards from the lowest system id in use.
+// Users and groups that packages bring in files of sysusers.d and own files with: rpm makes them before the files are
+// unpacked. Only owners of files to be written that do not exist are made. Numbers are chosen as shadow's useradd does,
+// which rpm calls: downwards from the lowest system id in use. What %pre scripts make is the business of effects.
 import { byteString, fromByteString } from '../../base/bytes.ts';
 import type { Draft } from '../../rootfs/draft.ts';
 import { readAccounts } from './accounts.ts';
@@ -11,8 +10,6 @@ export interface AccountSource {
   /** Names of users and groups that own its files. */
   readonly users: ReadonlySet<string>;
   readonly groups: ReadonlySet<string>;
-  /** %pre, if it is a shell script. */
-  readonly script: string;
   /** Contents of its files in usr/lib/sysusers.d. */
   readonly sysusers: readonly string[];
 }
@@ -28,9 +25,8 @@ interface Account {
   readonly shell: string;
 }
 
-const SYSTEM_MAX = 999;
-const SYSTEM_MIN = 101;
-const NOLOGIN = '/sbin/nologin';
+/** Of shadow, where etc/login.defs says nothing else. */
+const SYSTEM_IDS = { MIN: 101, MAX: 999 };
 const NAME = /^[A-Za-z_][A-Za-z0-9_.-]{0,31}$/;
 
 /** Makes the accounts that `sources` need; returns what was made, for messages. */
@@ -39,10 +35,7 @@ export function makeAccounts(
   sources: readonly AccountSource[],
   epoch: number,
 ): readonly string[] {
-  const stated = sources.flatMap(({ script, sysusers }) => [
-    ...sysusers.flatMap(readSysusers),
-    ...readScript(script),
-  ]);
+  const stated = sources.flatMap(({ sysusers }) => sysusers.flatMap(readSysusers));
   const made: string[] = [];
   const group = (name: string): number | undefined => {
     const known = readAccounts(draft).gid(name);
@@ -86,12 +79,21 @@ function freeId(draft: Draft, path: string, wanted: number | undefined): number 
       .map((line) => Number(line.split(':')[2] ?? NaN)),
   );
   if (wanted !== undefined && !used.has(wanted)) return wanted;
-  const system = [...used].filter((id) => id >= SYSTEM_MIN && id <= SYSTEM_MAX);
-  const below = Math.min(SYSTEM_MAX + 1, ...system) - 1;
-  if (below >= SYSTEM_MIN) return below;
-  let id = SYSTEM_MAX;
+  const kind = path === 'etc/passwd' ? 'UID' : 'GID';
+  const [min, max] = [systemId(draft, kind, 'MIN'), systemId(draft, kind, 'MAX')];
+  const system = [...used].filter((id) => id >= min && id <= max);
+  const below = Math.min(max + 1, ...system) - 1;
+  if (below >= min) return below;
+  let id = max;
   while (used.has(id)) id--;
   return id;
+}
+
+function systemId(draft: Draft, kind: 'UID' | 'GID', end: 'MIN' | 'MAX'): number {
+  const path = 'etc/login.defs';
+  const text = byteString((draft.readable(path) && draft.read(path)) || new Uint8Array());
+  const stated = new RegExp(`^SYS_${kind}_${end}\\s+(\\d{1,9})\\s*$`, 'm').exec(text)?.[1];
+  return stated === undefined ? SYSTEM_IDS[end] : Number(stated);
 }
 
 function append(draft: Draft, path: string, line: string, epoch: number): void {
@@ -123,68 +125,7 @@ function readSysusers(text: string): readonly Account[] {
   });
 }
 
-/** useradd and groupadd calls of a script; anything that is not literal is passed over. */
-function readScript(script: string): readonly Account[] {
-  const joined = script.replace(/\\\n/g, ' ');
-  const accounts: Account[] = [];
-  // up to the end of the command or a redirection, whose number goes too
-  for (const [, command, rest = ''] of joined.matchAll(
-    /(?:^|[\s;&|(/])(useradd|groupadd)\s+([^;&|\n<>)]*)/g,
-  )) {
-    const { options, operands } = parseArguments(words(rest.replace(/\s\d$/, '')));
-    const [name = ''] = operands;
-    const comment = options.get('c') ?? options.get('comment') ?? '';
-    const home = options.get('d') ?? options.get('home-dir') ?? options.get('home') ?? `/home/${name}`;
-    const shell = options.get('s') ?? options.get('shell') ?? NOLOGIN;
-    const group = options.get('g') ?? options.get('gid') ?? name;
-    if (operands.length !== 1 || !isPlain(name, comment, home, shell, group)) continue;
-    const id = command === 'useradd' ? (options.get('u') ?? options.get('uid')) : group;
-    accounts.push({
-      kind: command === 'useradd' ? 'user' : 'group',
-      name,
-      id: id !== undefined && /^\d+$/.test(id) ? Number(id) : undefined,
-      group: command === 'useradd' ? group : name,
-      comment,
-      home,
-      shell,
-    });
-  }
-  return accounts;
-}
-
-/** Options of useradd and groupadd that take a value. */
-const VALUES = new Set(
-  'b c d e f g G k K p P R s u comment home-dir home gid groups shell uid key password root'.split(' '),
-);
-
-function parseArguments(list: readonly string[]): {
-  options: ReadonlyMap<string, string>;
-  operands: readonly string[];
-} {
-  const options = new Map<string, string>();
-  const operands: string[] = [];
-  for (let at = 0; at < list.length; at++) {
-    const word = list[at] as string;
-    const long = /^--([\w-]+)(?:=(.*))?$/.exec(word);
-    if (long) {
-      const name = long[1] as string;
-      options.set(name, long[2] ?? (VALUES.has(name) ? (list[++at] ?? '') : ''));
-    } else if (/^-[A-Za-z]/.test(word)) {
-      // flags may stand together, the last of them with a value: -rg NAME, -u200
-      for (let i = 1; i < word.length; i++) {
-        const letter = word[i] as string;
-        if (!VALUES.has(letter)) options.set(letter, '');
-        else {
-          options.set(letter, i + 1 < word.length ? word.slice(i + 1) : (list[++at] ?? ''));
-          break;
-        }
-      }
-    } else operands.push(word);
-  }
-  return { options, operands };
-}
-
-/** Words with shell quotes taken off. */
+/** Words with quotes taken off. */
 function words(line: string): readonly string[] {
   const code = line.replace(/^\s*#.*/, '');
   return [...code.matchAll(/"([^"]*)"|'([^']*)'|(\S+)/g)].map(
@@ -192,7 +133,7 @@ function words(line: string): readonly string[] {
   );
 }
 
-/** Values that can stand in a line of passwd, and that no shell would have expanded. */
+/** Values that can stand in a line of passwd. */
 function isPlain(...values: readonly string[]): boolean {
-  return values.every((value) => !/[:\n$`%]/.test(value));
+  return values.every((value) => !/[:\n%]/.test(value));
 }

@@ -40,12 +40,6 @@ export function eraseScripts(header: Header): readonly PackageScript[] {
   return pick(header, ERASE);
 }
 
-/** The body of %pre if a shell runs it; '' else. */
-export function preScript(header: Header): string {
-  const [program = '/bin/sh'] = strings(header, Tag.preInProg);
-  return /^(?:\/usr)?\/bin\/(?:ba|da)?sh$/.test(program) ? (text(header, Tag.preIn) ?? '') : '';
-}
-
 function pick(header: Header, tags: readonly ScriptTags[]): readonly PackageScript[] {
   const scripts: PackageScript[] = [];
   for (const { name, body, program } of tags) {
