@@ -347,6 +347,13 @@ export class Repository {
     return (this.#obsoletes().get(name) ?? []).map((at) => this.#package(at));
   }
 
+  /** Packages that supplement or enhance others. */
+  supplementing(): readonly OfferedPackage[] {
+    const { index } = this.#opened;
+    const found = new Set([...index.containing('<rpm:supplements>'), ...index.containing('<rpm:enhances>')]);
+    return [...found].map((at) => this.#package(at));
+  }
+
   /** Packages that have the file `path`, as far as the package index says. */
   ownersInPrimary(path: string): readonly OfferedPackage[] {
     return this.#opened.index.containing(`>${escapeXml(path)}</file>`).map((index) => this.#package(index));

@@ -78,6 +78,11 @@ export class Offers {
     return this.#collect((repository) => repository.obsoleters(name)).filter(({ isExcluded }) => !isExcluded);
   }
 
+  /** Packages that supplement or enhance others. */
+  supplementing(): readonly Offer[] {
+    return this.#collect((repository) => repository.supplementing()).filter(({ isExcluded }) => !isExcluded);
+  }
+
   async ownersInFileLists(path: string): Promise<readonly Offer[]> {
     const found: Offer[] = [];
     for (const repository of this.repositories)

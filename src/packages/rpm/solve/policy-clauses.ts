@@ -6,6 +6,7 @@ import { clause, type Clause } from './clause.ts';
 import { NOARCH, type Machine } from './machine.ts';
 import type { Policy } from './policy.ts';
 import { obsoletes, type Member, type Universe } from './universe.ts';
+import { weaklyReachable } from './weakly-reachable.ts';
 
 export interface PolicyClausesInput {
   readonly universe: Universe;
@@ -46,9 +47,17 @@ export function updateCandidates(
 
 /** A package of a worse architecture needs the better one of the same version beside it, or is not taken at all. */
 export function architectureClauses(
-  members: ReadonlySet<Member>,
+  involved: ReadonlySet<Member>,
   { universe, machine }: PolicyClausesInput,
 ): readonly Clause[] {
+  const hasBetter = ({ solvable, installed }: Member): boolean =>
+    !installed &&
+    machine.score(solvable.arch) > NOARCH &&
+    universe.named(solvable.name).some((other) => {
+      const score = machine.score(other.solvable.arch);
+      return score > NOARCH && score < machine.score(solvable.arch) && !involved.has(other);
+    });
+  const members = [...involved].some(hasBetter) ? weaklyReachable(universe, involved) : involved;
   const out: Clause[] = [];
   const seen = new Set<string>();
   const score = ({ solvable }: Member): number => machine.score(solvable.arch);

@@ -146,6 +146,11 @@ export class Universe {
     );
   }
 
+  /** Offered packages that would like to be beside others. */
+  supplementing(): readonly Member[] {
+    return this.offers.supplementing().map((offer) => this.offered(offer));
+  }
+
   /** Packages that `one` obsoletes by one relation, by number. */
   obsoletedBy(one: Member, relation: Relation): readonly Member[] {
     return this.named(relation.name).filter((other) => other !== one && matchesOwn(other.solvable, relation));
