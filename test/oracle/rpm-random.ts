@@ -195,7 +195,7 @@ function randomFile(random: Choices, path: string, version: number): Draft {
   file.content = `${path}${random.chance(0.5) ? version : ''}`;
   file.user = random.pick(['root', 'root', 'bin', 'nobodyx']);
   file.group = random.pick(['root', 'root', 'bin', 'nogroupx']);
-  if (random.chance(0.1)) file.inode = 7;
+  if (random.chance(0.2)) file.inode = 7;
   if (random.chance(0.05)) file.caps = random.pick(CAPS);
   if (random.chance(0.1)) file.lang = random.pick(['de', 'fr', 'en', 'fr|en']);
   return file;
@@ -211,7 +211,7 @@ function changed(random: Choices, old: Draft): Draft {
   return file;
 }
 
-/** Hard links are one file: same content, mode and owner; one alone is none. */
+/** Hard links are one file: same content, mode, owner and flags; one alone is none. */
 function straightenLinks(files: Draft[]): void {
   const linked = files.filter((file) => file.inode !== undefined && ((file.flags ?? 0) & ghost) === 0);
   const [first] = linked;
@@ -220,8 +220,14 @@ function straightenLinks(files: Draft[]): void {
     if (linked.length < 2 || !linked.includes(file) || !first) delete file.inode;
     else {
       const { content, mode, user, group, mtime } = first;
-      // no %config among them: where only some of a set are to be written, rpm 4.18 leaves empty files behind
-      Object.assign(file, { content, mode, user, group, mtime, flags: 0 });
+      Object.assign(file, {
+        content,
+        mode,
+        user,
+        group,
+        mtime,
+        flags: (first.flags ?? 0) & (config | noReplace | doc),
+      });
       delete file.caps;
     }
   }

@@ -192,7 +192,10 @@ class FileInstallation {
       this.#draft.link(target, known);
       return;
     }
+    // the file stays the one it is, with all its names
+    const names = action === 'touch' ? this.#draft.hardLinks(where).filter((name) => name !== where) : [];
     this.#draft.put(target, this.#node(file, accounts, this.#content(incoming, file)));
+    for (const name of names) this.#draft.link(name, target);
     if (action !== 'touch') first.set(file.inode, target);
   }
 
@@ -202,8 +205,10 @@ class FileInstallation {
     for (const path of this.#tree(where)) {
       const node = this.#draft.lookup(path);
       if (!node) continue;
-      const content = node.type === 'file' ? this.#draft.read(path) : undefined;
-      this.#draft.put(`${beside}${path.slice(where.length)}`, copyOf(node, content));
+      const moved = `${beside}${path.slice(where.length)}`;
+      // other names of a file stay names of it
+      if (node.type === 'file') this.#draft.link(moved, path);
+      else this.#draft.put(moved, copyOf(node, undefined));
     }
     this.#draft.remove(where);
   }
