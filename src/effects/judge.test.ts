@@ -306,3 +306,41 @@ test('accounts of scripts that come before the files are made first, and are wha
   assert.equal(group().match(/^web:/gm)?.length, 1);
   assert.match(group(), /^later:x:998:$/m);
 });
+
+test('an alternative that is removed before an upgrade and installed after it is not lost', async () => {
+  const shownFor = async (postinst: string): Promise<{ verdicts: string[]; record: boolean }> => {
+    const draft = image();
+    const run = (script: string, body: string): ScriptRun => ({
+      package: 'p',
+      script,
+      interpreter: '/bin/sh',
+      body: `#!/bin/sh\n${body}\n`,
+    });
+    const verdicts = await runEffects({
+      family: 'dpkg',
+      draft,
+      packages: [{ name: 'p', arch: 'amd64', from: '1', to: '2' }],
+      scripts: [run('prerm', 'update-alternatives --remove editor /bin/ed'), run('postinst', postinst)],
+      imageArch: 'amd64',
+      epoch: 0,
+      log: silentLog,
+      compareVersions,
+      warn: (message) => assert.fail(message),
+    });
+    return {
+      verdicts: verdicts.map(({ action }) => action),
+      record: draft.lookup('etc/alternatives/editor') !== undefined,
+    };
+  };
+  const install = 'update-alternatives --install /usr/bin/editor editor /bin/ed 10';
+  assert.deepEqual(await shownFor(install), { verdicts: ['no-op', 'no-op'], record: true });
+  assert.deepEqual(await shownFor(`make-index && ${install}`), {
+    verdicts: ['no-op', 'not-run'],
+    record: true,
+  });
+  assert.deepEqual(await shownFor(`make-index & ${install}`), {
+    verdicts: ['no-op', 'not-run'],
+    record: true,
+  });
+  assert.deepEqual(await shownFor('exit 0'), { verdicts: ['emulated', 'no-op'], record: false });
+});

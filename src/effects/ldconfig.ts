@@ -49,11 +49,12 @@ function updateCache(context: EffectContext): void {
   const triplet = TRIPLETS[context.imageArch];
   const before = scan(draft.base, triplet);
   const after = scan(draft, triplet);
-  const generator = newGenerator(layout, context);
-  if (sameEntries(before.entries, after.entries) && generator === layout.generator) return;
+  const next = { ...layout, generator: newGenerator(layout, context), endianFlag: newFlag(layout, context) };
+  const sameLayout = next.generator === layout.generator && next.endianFlag === layout.endianFlag;
+  if (sameLayout && sameEntries(before.entries, after.entries)) return;
   for (const { path, target } of after.missingLinks) link(draft, path, target, context.epoch);
   for (const path of after.dangling) draft.remove(path);
-  const cache = writeCache(after.entries, { ...layout, generator });
+  const cache = writeCache(after.entries, next);
   draft.put(CACHE, { type: 'file', mode: 0o644, uid: 0, gid: 0, mtime: context.epoch, content: cache });
 }
 
@@ -61,6 +62,16 @@ function updateCache(context: EffectContext): void {
 function newGenerator(layout: CacheLayout, { packages }: EffectContext): string | undefined {
   const libc = packages.find(({ name, removed }) => name === 'libc-bin' && removed === undefined);
   return libc?.from === undefined ? layout.generator : layout.generator?.replace(libc.from, () => libc.to);
+}
+
+/** glibc states the byte order since 2.33, and fixed versions of 2.31 do as well. */
+function newFlag(
+  { endianFlag, bigEndian }: CacheLayout,
+  { packages, compareVersions }: EffectContext,
+): number {
+  const libc = packages.find(({ name, removed }) => name === 'libc-bin' && removed === undefined);
+  if (endianFlag !== 0 || !libc || compareVersions(libc.to, '2.31') < 0) return endianFlag;
+  return bigEndian ? 3 : 2;
 }
 
 interface Libraries {

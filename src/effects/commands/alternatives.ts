@@ -36,9 +36,9 @@ const updateAlternatives: Command = (call) => {
       return request ? tool.install(request) : answer(false);
     }
     case '--remove':
-      return tool.remove(second);
+      return comesBack(call, name, group, [second]) ?? tool.remove(second);
     case '--remove-all':
-      return tool.removeAll();
+      return comesBack(call, name, group, group?.choices.map(({ path }) => path) ?? []) ?? tool.removeAll();
     case '--auto':
       return tool.automatic();
     case '--set':
@@ -68,6 +68,27 @@ function readRequest(args: readonly string[]): Request | undefined {
   const paths = [link, path, ...files.values(), ...followers.map((follower) => follower.link)];
   if (!/^-?\d+$/.test(priority) || !paths.every((each) => each.startsWith('/'))) return undefined;
   return { link, followers, choice: { path, priority: Number(priority), files } };
+}
+
+/**
+ * What is removed before an upgrade and installed again after it stays: whether the new script gets that far may not be
+ * known. `undefined`: the removal is one.
+ */
+function comesBack(
+  { scene }: Call,
+  name: string,
+  group: LinkGroup | undefined,
+  paths: readonly string[],
+): Outcome | undefined {
+  const { phase, context, script, draft } = scene;
+  const body = context.scripts.find(
+    (other) => other.package === script.package && other.script === 'postinst',
+  )?.body;
+  const removed = paths.filter((path) => group?.choices.some((choice) => choice.path === path));
+  const present = removed.some((path) => draft.follow(path) !== undefined);
+  if (phase !== 'before' || body?.includes('--install') !== true || !present) return undefined;
+  const isSame = [name, ...removed].every((word) => body.includes(word));
+  return isSame && group?.isAutomatic ? answer(true) : WOULD_CHANGE;
 }
 
 /** One run of the tool on one group. */
