@@ -1,7 +1,10 @@
 // Connections of undici, made when first needed and kept for reuse: one pool for each combination of proxy and trust.
 // undici costs 60 ms to load, so it is imported with the first request.
+import type { LookupFunction } from 'node:net';
 import type { SecureContext } from 'node:tls';
 import type { Dispatcher, Pool } from 'undici';
+import { forbiddenLiteral, guardedLookup } from '../base/address.ts';
+import type { Reach } from '../base/address.ts';
 import {
   beyondNode,
   certificatesIn,
@@ -30,6 +33,7 @@ export interface Connections extends AsyncDisposable {
   to(
     url: URL,
     request: Pick<FetchRequest, 'tls' | 'proxy' | 'what'>,
+    reach: Reach,
   ): Promise<{ dispatcher: Dispatcher; via?: string }>;
 }
 
@@ -47,7 +51,7 @@ export function openConnections(options: ConnectionOptions): Connections {
     (reading ??= readAuthorities({ variables: environment, files: systemFiles, caFiles, log }));
 
   return {
-    async to(url, request) {
+    async to(url, request, reach) {
       const { Agent, Pool, ProxyAgent } = await import('undici');
       const proxy =
         request.proxy === 'direct'
@@ -58,7 +62,9 @@ export function openConnections(options: ConnectionOptions): Connections {
       const secure = url.protocol === 'https:';
       const verify = request.tls?.verify !== false && !isListed(url, options.insecureHosts);
       const { ca, cert, key } = request.tls ?? {};
-      const id = JSON.stringify([proxy, secure, verify, ca, cert, key]);
+      const forbidden = forbiddenLiteral(url, reach);
+      if (forbidden !== undefined) throw forbiddenAddress(forbidden);
+      const id = JSON.stringify([proxy, secure, verify, reach, ca, cert, key]);
       const trusted = secure || proxy?.protocol === 'https:' ? await authorities() : [];
       let dispatcher = pools.get(id);
       if (!dispatcher) {
@@ -81,7 +87,7 @@ export function openConnections(options: ConnectionOptions): Connections {
                 ? { proxyTls: { secureContext: contextFor(proxy.host, trusted, {}, log) } }
                 : {}),
             })
-          : new Agent({ ...common, connect: { timeout: 20_000, ...tls } });
+          : new Agent({ ...common, connect: { timeout: 20_000, ...tls, ...guard(reach) } });
         pools.set(id, dispatcher);
       }
       return { dispatcher, ...(proxy === undefined ? {} : { via: proxy.host }) };
@@ -93,6 +99,18 @@ export function openConnections(options: ConnectionOptions): Connections {
       await Promise.all(open.map((dispatcher) => dispatcher.destroy()));
     },
   };
+}
+
+function guard(reach: Reach): { readonly lookup?: LookupFunction } {
+  return reach === 'any' ? {} : { lookup: guardedLookup(reach, forbiddenAddress) };
+}
+
+function forbiddenAddress(address: string): OnlayError {
+  return new OnlayError(
+    'NETWORK',
+    `A package repository leads to ${address}, where clouds keep secrets of their machines; nothing is asked there`,
+    { hint: 'if a mirror really is there, name it: --mirror FROM=TO' },
+  );
 }
 
 /** TLS with `host`, for which a repository may name an authority and a client certificate of its own. */

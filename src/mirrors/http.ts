@@ -66,6 +66,7 @@ export function openHttp(options: HttpOptions): HttpClient {
       const { dispatcher } = await connections.to(
         at,
         at.origin === start.origin ? request : without(request),
+        at.origin === start.origin && request.hostFiles !== false ? 'any' : 'no-metadata',
       );
       stats.requests++;
       const started = performance.now();

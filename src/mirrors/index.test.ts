@@ -180,6 +180,28 @@ test('get() tells missing files from refused ones', async () => {
   );
 });
 
+test('get() is not led to metadata services, by an image or by a server; the user may name any mirror', async () => {
+  await using server = await serve({
+    '/x': say('x'),
+    '/away': (_, response) => {
+      response.writeHead(302, { location: `http://0.0.0.0:${server.port}/x` }).end();
+    },
+  });
+  // 0.0.0.0 counts as one, and is this machine where it is asked all the same
+  const there = `http://0.0.0.0:${server.port}`;
+  await using fetch = fetcher({ mirrors: [`http://mirrored.invalid=${there}`] });
+  const named = /nothing is asked there/;
+  await fails(fetch.get(ask(`${there}/x`, { hostFiles: false })), 'NETWORK', named);
+  await fails(fetch.get(ask('http://169.254.169.254/latest/', { hostFiles: false })), 'NETWORK', named);
+  assert.equal(server.seen.length, 0);
+  await fails(fetch.get(ask(`${server.url}/away`)), 'NETWORK', named);
+  assert.deepEqual(
+    server.seen.map(({ url }) => url),
+    ['/away'],
+  );
+  assert.equal(text(await fetch.get(ask('http://mirrored.invalid/x', { hostFiles: false }))), 'x');
+});
+
 test("get() uses the mirror map, with the mirror's own credentials only", async (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'mirror-'));
   t.after(() => rmSync(directory, { recursive: true, force: true }));

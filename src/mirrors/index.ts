@@ -142,7 +142,15 @@ function classOf(url: string): CacheClass {
   return /\.(?:deb|udeb|ddeb|rpm|drpm|apk)$/.test(url) && !/\/APKINDEX/.test(url) ? 'packages' : 'indexes';
 }
 
+/** The request as it may go to a mirror, which the user chose: nothing that the image or its repository says. */
 function impersonal(request: FetchRequest): FetchRequest {
-  const { credentials: _credentials, tls: _tls, proxy: _proxy, headers: _headers, ...rest } = request;
+  const {
+    credentials: _credentials,
+    tls: _tls,
+    proxy: _proxy,
+    headers: _headers,
+    hostFiles: _hostFiles,
+    ...rest
+  } = request;
   return rest;
 }

@@ -25,8 +25,8 @@ export interface FetchRequest {
   readonly proxy?: string;
   readonly headers?: Readonly<Record<string, string>>;
   /**
-   * false: a file: URL comes from the image, where it means a path inside the image; without a mirror rule that maps
-   * it, nothing is read from this machine. Default true (a URL of the user).
+   * false: the URL comes from the image. A file: URL then means a path inside the image; without a mirror rule that maps
+   * it, nothing is read from this machine. Nor is a metadata service of a cloud asked. Default true (a URL of the user).
    */
   readonly hostFiles?: boolean;
 }

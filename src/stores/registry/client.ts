@@ -4,7 +4,7 @@ import type { OnlayError } from '../../errors.ts';
 import { isLoopbackHost } from '../../base/ip-address.ts';
 import type { Log } from '../../base/log.ts';
 import { proxyFor } from '../../base/proxy.ts';
-import type { Reach } from './address.ts';
+import type { Reach } from '../../base/address.ts';
 import type { Answer } from './answer.ts';
 import type { Access, Authorization, Authorizer, Need } from './authorizer.ts';
 import type { ConnectionPool } from './connection-pool.ts';

@@ -1,13 +1,11 @@
 // How connections are made: directly or through a proxy's tunnel, with the TLS material of the host, and only to
 // addresses the caller may reach. The check sits where the name is resolved, so that DNS cannot lead around it.
-import { lookup as dnsLookup, type LookupAddress } from 'node:dns';
 import type { ClientRequest, IncomingMessage } from 'node:http';
-import type { LookupFunction, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { SecureContext } from 'node:tls';
 import type { buildConnector } from 'undici';
-import { literalAddress } from '../../base/ip-address.ts';
+import { forbiddenLiteral, guardedLookup, type Reach } from '../../base/address.ts';
 import { proxyAuthorization } from '../../base/proxy.ts';
-import { mayReach, type Reach } from './address.ts';
 import { asFailure, ExchangeFailure } from './failure.ts';
 
 export interface TlsOptions {
@@ -36,7 +34,7 @@ export function connector(build: Build, options: ConnectOptions): buildConnector
     timeout: options.timeoutMs,
     ...tls,
     // a proxy is the user's choice, and resolves names itself
-    ...(reach !== 'any' && !proxy && { lookup: guardedLookup(reach) }),
+    ...(reach !== 'any' && !proxy && { lookup: guardedLookup(reach, forbidden) }),
   });
   return (target, callback) => {
     const fail = (error: unknown): void => callback(connectFailure(error), null);
@@ -56,20 +54,8 @@ export function connector(build: Build, options: ConnectOptions): buildConnector
 
 /** Throws when `url` names an address that must not be reached; names are checked when they are resolved. */
 export function checkLiteral(url: URL, reach: Reach): void {
-  const address = literalAddress(url);
-  if (address !== undefined && !mayReach(address, reach)) throw forbidden(address);
-}
-
-function guardedLookup(reach: Reach): LookupFunction {
-  return (hostname, options, callback) => {
-    dnsLookup(hostname, { ...options, all: true }, (error, addresses: LookupAddress[]) => {
-      const bad = error ? undefined : addresses.find(({ address }) => !mayReach(address, reach));
-      const first = addresses?.[0];
-      if (error || bad || !first) callback(bad ? forbidden(bad.address) : error, []);
-      else if (options.all) callback(null, addresses);
-      else callback(null, first.address, first.family);
-    });
-  };
+  const address = forbiddenLiteral(url, reach);
+  if (address !== undefined) throw forbidden(address);
 }
 
 function forbidden(address: string): ExchangeFailure {

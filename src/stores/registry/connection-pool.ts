@@ -3,7 +3,7 @@
 import type { SecureContext } from 'node:tls';
 import type { Pool } from 'undici';
 import { isLoopbackHost } from '../../base/ip-address.ts';
-import { addressKind, type AddressKind, type Reach } from './address.ts';
+import { addressKind, type AddressKind, type Reach } from '../../base/address.ts';
 import { tlsMaterial, type TlsMaterial } from './certificates.ts';
 import { systemClock, type Clock } from './clock.ts';
 import { connector, type TlsOptions } from './connect.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { hasCode } from '../../errors.ts';
-import type { AddressKind } from './address.ts';
+import type { AddressKind } from '../../base/address.ts';
 import { judgeRealm, type Realm } from './realm.ts';
 
 function judge(

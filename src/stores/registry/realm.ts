@@ -2,7 +2,7 @@
 // this is the line that CVE-2026-48978 (oras), CVE-2026-33540 (distribution) and others crossed. Over-blocking is a bug
 // too: token servers on other hosts of the same company, in private networks, are normal.
 import { OnlayError } from '../../errors.ts';
-import type { AddressKind, Reach } from './address.ts';
+import type { AddressKind, Reach } from '../../base/address.ts';
 import { quirkOf } from './quirks.ts';
 
 export interface Realm {

@@ -1,7 +1,7 @@
 // Redirects, followed by ourselves: few, never from https to http, and what identifies the user stays with the origin
 // it was meant for. Once a chain has left its origin it gets nothing back (GHSA-vh4v-2xq2-g5cg).
 import { OnlayError } from '../../errors.ts';
-import type { Reach } from './address.ts';
+import type { Reach } from '../../base/address.ts';
 import type { Answer } from './answer.ts';
 import type { Exchange } from './transport.ts';
 

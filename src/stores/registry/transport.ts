@@ -5,7 +5,7 @@ import { throwIfAborted } from '../../base/abort.ts';
 import type { Log } from '../../base/log.ts';
 import { proxyAuthorization, proxyFor } from '../../base/proxy.ts';
 import type { ByteStream } from '../../base/streams.ts';
-import type { Reach } from './address.ts';
+import type { Reach } from '../../base/address.ts';
 import { Answer } from './answer.ts';
 import { checkLiteral } from './connect.ts';
 import type { ConnectionPool } from './connection-pool.ts';

@@ -2,7 +2,7 @@
 // (http for https, a lost port); it is put right when it plainly is the registry's own. Another server gets bytes only
 // over https and never credentials (CVE-2026-50151).
 import { OnlayError } from '../../errors.ts';
-import type { Reach } from './address.ts';
+import type { Reach } from '../../base/address.ts';
 import type { Answer } from './answer.ts';
 import type { RegistryClient } from './client.ts';
 
