@@ -1,6 +1,6 @@
 // Clauses that no package states: which packages may take the place of installed ones, that architectures of a package
 // stay in step, that parts of a split package come together, and that an upgrade is rather taken than something new.
-import { formatRelation } from '../dependencies.ts';
+import { formatRelation, type Relation } from '../dependencies.ts';
 import { compareEvr } from '../version.ts';
 import { clause, type Clause } from './clause.ts';
 import { NOARCH, type Machine } from './machine.ts';
@@ -197,14 +197,16 @@ function knownWays(literals: readonly number[], input: ChoiceInput): readonly nu
   return known.every(isSafe) ? [] : known.map(({ id }) => id);
 }
 
-/** The first installed package that one would take the place of. */
+/** The first installed package that one would take the place of; libsolv keeps what has no version first. */
 function replacedBy(member: Member, { universe, machine }: ChoiceInput): Member | undefined {
   const { solvable } = member;
+  const rank = ({ version }: Relation): number => Number(version !== undefined);
   return (
     universe
       .named(solvable.name)
       .find((other) => other.installed && machine.collide(solvable.arch, other.solvable.arch)) ??
     solvable.obsoletes
+      .toSorted((a, b) => rank(a) - rank(b))
       .map((relation) => universe.obsoletedBy(member, relation).find((other) => other.installed))
       .find((other) => other)
   );
