@@ -1,9 +1,10 @@
 // What every command that reaches out needs: terminal, time limit, mirrors, stores, caches. Opened from flags, closed at
 // the end, whatever happens.
-import { readFile } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { OnlayError, messageOf } from '../errors.ts';
+import { collect } from '../base/streams.ts';
 import type { ErrorCode } from '../errors.ts';
 import { createFetch } from '../mirrors/index.ts';
 import type { MirrorFetch } from '../mirrors/index.ts';
@@ -115,17 +116,24 @@ export async function readUserFile(
   code: ErrorCode = 'USAGE',
 ): Promise<Uint8Array> {
   try {
-    return await readFile(path);
+    // a stream: sizes of pipes and devices are not known before
+    return await collect(createReadStream(path), { limit: USER_FILE_LIMIT, what: path });
   } catch (error) {
     const why = FAILURES[(error as NodeJS.ErrnoException).code ?? ''] ?? messageOf(error);
-    throw new OnlayError(code, `Cannot read ${path} given with ${flag}: ${why}`, { cause: error });
+    throw new OnlayError(code, `Cannot read ${path} given with ${flag}: ${why}`, {
+      hint: 'check the path, and that it may be read',
+      cause: error,
+    });
   }
 }
+
+/** No report, key or plan is as large. */
+const USER_FILE_LIMIT = 512 * 1024 * 1024;
 
 const FAILURES: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such file',
   ENOTDIR: 'there is no such file',
   EISDIR: 'it is a folder',
   EACCES: 'access is denied',
-  ERR_FS_FILE_TOO_LARGE: 'it is larger than 2 GiB',
+  LIMIT_EXCEEDED: 'it is larger than 512 MiB',
 };

@@ -1,7 +1,7 @@
 // Whatever is wrong with what the user gives or the network answers: the exit status of the contract, one clear line with
 // a hint, and nothing pushed.
 import assert from 'node:assert/strict';
-import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
@@ -202,6 +202,13 @@ for (const [what, content, code] of [
     writeFileSync(report, content);
     await refused(world, ['-i', world.image, '--push', '-r', report], 3, code, /report/i);
   });
+
+test('a report without end', async (t) => {
+  if (!existsSync('/dev/zero')) return t.skip('there is no /dev/zero');
+  await using world = await startToyWorld();
+  const args = ['-i', world.image, '--push', '-r', '/dev/zero'];
+  await refused(world, args, 3, 'REPORT_INVALID', /larger than 512 MiB/);
+});
 
 test('a report that is not there', async () => {
   await using world = await startToyWorld();
