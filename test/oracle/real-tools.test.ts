@@ -26,6 +26,7 @@ for (const { family, programs, data } of FAMILIES) {
       if (!existsSync(join(out, name, 'expected.jsonl'))) {
         mkdirSync(out, { recursive: true });
         const made = run('bash', [join(tools, family, 'make-case.sh'), name, out]);
+        if (made.status === 77) return t.skip(made.text.trimEnd().split('\n').at(-1));
         assert.equal(made.status, 0, `the case could not be built:\n${made.text.slice(-3000)}`);
       }
       const compared = run('bash', [
