@@ -1,7 +1,7 @@
 // The closure of upgrades is apt's, and so is the order in which they are unpacked: for images with pending upgrades,
-// every pending package by itself, random sets of them, and all together, are resolved by us and by apt-get. Needs what oracles/debian/make-case.sh keeps of the cases
-// bookworm-web and trixie-web (roots and apt's lists); ONLAY_ORACLE names the directory, default .oracle.
-import { describe, test } from 'node:test';
+// every pending package by itself, random sets of them, and all together are resolved by us and by apt-get, on
+// what make-case.sh keeps of the cases bookworm-web and trixie-web (roots and apt's lists).
+import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import {
@@ -26,85 +26,81 @@ import { readStatus } from '../../src/packages/dpkg/status.ts';
 import type { RootView } from '../../src/rootfs/root-view.ts';
 import { aptOracle, aptUnavailable } from '../support/apt.ts';
 import { memoryRoot } from '../support/memory-root.ts';
-import { projectRoot } from '../support/project.ts';
+import { needCase, oracleFolder } from '../support/oracle-case.ts';
 import { randomNumbers } from '../support/random.ts';
 
-const kept = join(process.env['ONLAY_ORACLE'] ?? join(projectRoot, '.oracle'), '.cache/debian');
+const kept = join(oracleFolder, '.cache/debian');
 const SETS = 200;
 const HELPER = '/usr/lib/apt/apt-helper';
 
 for (const suite of ['bookworm', 'trixie']) {
   const directory = join(kept, `${suite}-web`);
   const lists = join(kept, `lists.${suite}`);
-  const absent = [directory, lists, HELPER].find((path) => !existsSync(path));
-  describe(
-    `${suite}-web`,
-    { skip: absent === undefined ? aptUnavailable() : `${absent} is not there (make-case.sh ${suite}-web)` },
-    () => {
-      test('closures of single packages, random sets and everything are those of apt-get', async (t) => {
-        const work = mkdtempSync(join(tmpdir(), 'apt-closure-'));
-        t.after(() => rmSync(work, { recursive: true, force: true }));
-        const apt = aptOracle({ root: directory, lists, cache: join(work, 'cache') });
-        const root = configurationOf(directory);
-        const status = readStatus(readFileSync(join(directory, 'var/lib/dpkg/status'), 'latin1'), 'status');
-        const { mirrors, now } = serveLists(root, lists, join(work, 'mirror'));
-        await using fetch = createFetch({ mirrors, env: {}, log: silentLog, progress: silentProgress });
-        const closure = async (wanted: 'all' | readonly Wanted[]): Promise<readonly PlannedPackage[]> => {
-          const { packages, skipped } = await resolveDpkg({
-            root,
-            distro: undefined,
-            imageArch: 'amd64',
-            status,
-            kind: 'dpkg',
-            request: {
-              fetch,
-              wanted,
-              now,
-              log: silentLog,
-              repositories: [],
-              allowNew: true,
-              trustKeys: [],
-              onlyTrustKeys: false,
-              allowUnsigned: false,
-            },
-          });
-          assert.deepEqual(skipped, []);
-          return packages;
-        };
-        const inOrder = (packages: readonly PlannedPackage[]): string[] =>
-          [...packages]
-            .sort((a, b) => Number(a.extra?.['order']) - Number(b.extra?.['order']))
-            .map(({ name, to }) => `${name} ${to}`);
-        const all = await closure('all');
-        assert.ok(all.length > 0);
-        assert.deepEqual(inOrder(all), await apt.sequence('upgrade', '--with-new-pkgs'));
-
-        const pending = all.filter(({ from }) => from !== undefined);
-        const random = randomNumbers(20_261_121);
-        const sets = [
-          ...pending.map((item) => [item]),
-          ...Array.from({ length: SETS }, () => {
-            const share = random();
-            return pending.filter(() => random() < share);
-          }).filter((set) => set.length > 0),
-        ];
-        await mapConcurrent(sets, 2, async (set) => {
-          // floors as a scanner states them: source versions
-          const wanted = set.map(({ name, arch, sourceVersion }) => ({
-            name,
-            arch,
-            floors: [[sourceVersion]],
-            cves: [],
-          }));
-          const names = set.map(({ name }) => name);
-          const command = ['install', '--only-upgrade', ...names] as const;
-          const planned = await closure(wanted);
-          assert.deepEqual(inOrder(planned), await apt.sequence(...command), names.join(' '));
-        });
-        t.diagnostic(`${sets.length} sets of ${pending.length} pending packages`);
+  test(`${suite}-web: closures of single packages, random sets and everything are those of apt-get`, async (t) => {
+    const absent = existsSync(HELPER) ? aptUnavailable() : `${HELPER} is not there`;
+    const reason = absent || needCase('debian', `${suite}-web`);
+    if (reason) return t.skip(reason);
+    const work = mkdtempSync(join(tmpdir(), 'apt-closure-'));
+    t.after(() => rmSync(work, { recursive: true, force: true }));
+    const apt = aptOracle({ root: directory, lists, cache: join(work, 'cache') });
+    const root = configurationOf(directory);
+    const status = readStatus(readFileSync(join(directory, 'var/lib/dpkg/status'), 'latin1'), 'status');
+    const { mirrors, now } = serveLists(root, lists, join(work, 'mirror'));
+    await using fetch = createFetch({ mirrors, env: {}, log: silentLog, progress: silentProgress });
+    const closure = async (wanted: 'all' | readonly Wanted[]): Promise<readonly PlannedPackage[]> => {
+      const { packages, skipped } = await resolveDpkg({
+        root,
+        distro: undefined,
+        imageArch: 'amd64',
+        status,
+        kind: 'dpkg',
+        request: {
+          fetch,
+          wanted,
+          now,
+          log: silentLog,
+          repositories: [],
+          allowNew: true,
+          trustKeys: [],
+          onlyTrustKeys: false,
+          allowUnsigned: false,
+        },
       });
-    },
-  );
+      assert.deepEqual(skipped, []);
+      return packages;
+    };
+    const inOrder = (packages: readonly PlannedPackage[]): string[] =>
+      [...packages]
+        .sort((a, b) => Number(a.extra?.['order']) - Number(b.extra?.['order']))
+        .map(({ name, to }) => `${name} ${to}`);
+    const all = await closure('all');
+    assert.ok(all.length > 0);
+    assert.deepEqual(inOrder(all), await apt.sequence('upgrade', '--with-new-pkgs'));
+
+    const pending = all.filter(({ from }) => from !== undefined);
+    const random = randomNumbers(20_261_121);
+    const sets = [
+      ...pending.map((item) => [item]),
+      ...Array.from({ length: SETS }, () => {
+        const share = random();
+        return pending.filter(() => random() < share);
+      }).filter((set) => set.length > 0),
+    ];
+    await mapConcurrent(sets, 2, async (set) => {
+      // floors as a scanner states them: source versions
+      const wanted = set.map(({ name, arch, sourceVersion }) => ({
+        name,
+        arch,
+        floors: [[sourceVersion]],
+        cves: [],
+      }));
+      const names = set.map(({ name }) => name);
+      const command = ['install', '--only-upgrade', ...names] as const;
+      const planned = await closure(wanted);
+      assert.deepEqual(inOrder(planned), await apt.sequence(...command), names.join(' '));
+    });
+    t.diagnostic(`${sets.length} sets of ${pending.length} pending packages`);
+  });
 }
 
 /** apt's configuration and the keys of a root directory; nothing else is read of the image. */

@@ -10,10 +10,10 @@ import { readStatus } from '../../src/packages/dpkg/status.ts';
 import type { StatusRecord } from '../../src/packages/dpkg/status.ts';
 import { upgradeView } from '../support/dpkg-parity.ts';
 import type { DebFile } from '../support/dpkg-parity.ts';
-import { projectRoot } from '../support/project.ts';
+import { needCase, oracleFolder } from '../support/oracle-case.ts';
 import { differences, missingTools, rootFromDirectory } from '../support/root-from-directory.ts';
 
-const trees = join(process.env['ONLAY_ORACLE'] ?? join(projectRoot, '.oracle'), '.cache', 'debian');
+const trees = join(oracleFolder, '.cache', 'debian');
 
 /** What maintainer scripts write; src/effects stands for them. */
 const EFFECTS =
@@ -48,17 +48,8 @@ const CASES: readonly Case[] = [
 
 for (const { name, before, expected, byName } of CASES)
   test(`${name}: the upgraded image is what apt makes of it`, { timeout: 600_000 }, async (t) => {
-    const missing =
-      missingTools('tar') ??
-      [before, expected].map((tree) => join(trees, tree)).find((tree) => !existsSync(tree));
-    if (missing !== undefined) {
-      t.skip(
-        missing.startsWith('/')
-          ? `the oracle has not made ${missing.split('/').at(-1)} (make-case.sh ${name})`
-          : missing,
-      );
-      return;
-    }
+    const missing = missingTools('tar') ?? needCase('debian', name);
+    if (missing !== undefined) return t.skip(missing);
     const root = await rootFromDirectory(join(trees, before), dpkg.captures);
     const real = await rootFromDirectory(join(trees, expected), () => false);
     const debs = pending(join(trees, before), join(trees, expected)).map((deb) =>

@@ -2,15 +2,12 @@
 // a real upgrade finds nothing, and another package installs and is removed, maintainer scripts included.
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { requirePrograms } from '../support/debian-tools.ts';
 import { onlay } from '../support/onlay.ts';
-import { projectRoot } from '../support/project.ts';
-
-const out = process.env['ONLAY_ORACLE'] ?? join(projectRoot, '.oracle');
+import { needCase, oracleFolder as out } from '../support/oracle-case.ts';
 
 /** Runs in the tree with network, /proc and /dev; the mounts are private and gone at the end. */
 const IN_ROOT = `
@@ -34,17 +31,8 @@ test -z "$(dpkg --audit)"
 
 for (const name of ['bookworm-web', 'trixie-web'])
   test(`the real apt goes on with a patched ${name}`, { timeout: 900_000 }, async (t) => {
-    if (process.getuid?.() !== 0) return t.skip('needs root (chroot)');
-    const reason = requirePrograms('umoci', 'skopeo', 'python3', 'mmdebstrap');
+    const reason = needCase('debian', name);
     if (reason !== undefined) return t.skip(reason);
-    if (!existsSync(join(out, name, 'expected.jsonl'))) {
-      mkdirSync(out, { recursive: true });
-      execFileSync(
-        'bash',
-        [join(projectRoot, 'test', 'oracle', 'tools', 'debian', 'make-case.sh'), name, out],
-        { stdio: 'ignore' },
-      );
-    }
     const work = mkdtempSync(join(tmpdir(), 'onlay-later-'));
     try {
       const layout = join(work, 'image');

@@ -2,32 +2,22 @@
 // umoci, its programs run in a chroot; anonymously and with htpasswd. The registry's own log says what was uploaded.
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { requirePrograms } from '../support/debian-tools.ts';
 import { startDockerRegistry } from '../support/docker-registry.ts';
 import { onlay } from '../support/onlay.ts';
-import { projectRoot } from '../support/project.ts';
+import { needCase, oracleFolder as out } from '../support/oracle-case.ts';
 
 const CASE = 'bookworm-slim';
-const out = process.env['ONLAY_ORACLE'] ?? join(projectRoot, '.oracle');
 const PASSWORD = 'open sesame';
-
-function skipReason(): string | undefined {
-  if (process.getuid?.() !== 0) return 'needs root (chroot)';
-  return requirePrograms('umoci', 'skopeo', 'python3', 'mmdebstrap', 'docker-registry', 'htpasswd');
-}
 
 for (const access of ['anonymous', 'htpasswd'] as const) {
   test(`a real image goes through docker-registry and back (${access})`, { timeout: 600_000 }, async (t) => {
-    const reason = skipReason();
+    const reason = needCase('debian', CASE) ?? requirePrograms('docker-registry', 'htpasswd');
     if (reason !== undefined) return t.skip(reason);
-    if (!existsSync(join(out, CASE, 'expected.jsonl'))) {
-      mkdirSync(out, { recursive: true });
-      run('bash', join(projectRoot, 'test', 'oracle', 'tools', 'debian', 'make-case.sh'), CASE, out);
-    }
     const htpasswd = access === 'htpasswd' ? run('htpasswd', '-nbB', 'alice', PASSWORD) : undefined;
     const started = await startDockerRegistry(htpasswd === undefined ? {} : { htpasswd });
     if (!started.registry) return t.skip(started.reason);
