@@ -7,6 +7,7 @@ import { byteString, fromByteString } from '../../base/bytes.ts';
 import { projectRoot, sharedFolder } from '../../../test/support/project.ts';
 import { field, readInstalled, writeInstalled } from './installed.ts';
 import { readScriptsTar, writeScriptsTar } from './scripts-tar.ts';
+import { hasTool } from '../../../test/support/tool.ts';
 import { readTriggers, writeTriggers } from './triggers.ts';
 
 const read = (text: string): ReturnType<typeof readInstalled> =>
@@ -16,6 +17,7 @@ const write = (text: string, sorted = true): string => byteString(writeInstalled
 test('the databases of every Alpine root file system at hand are written as they were read', (t) => {
   const shared = sharedFolder();
   if (shared === undefined) return t.skip('the root file systems of ../shared/data are missing');
+  if (!hasTool('tar')) return t.skip('tar is not installed');
   const folder = join(shared, 'data/alpine');
   for (const file of readdirSync(folder).filter((name) => name.endsWith('.tar.gz'))) {
     const get = (name: string): Buffer =>

@@ -29,7 +29,7 @@ async function program(name: string, script: string): Promise<string> {
 
 test('an image is read with `save` and its arguments are not for a shell', async () => {
   const args = join(folder, 'args');
-  const command = await program('save', `printf '%s\\n' "$@" > ${args}; cat ${archive}`);
+  const command = await program('save', `printf '%s\\n' "$@" > ${args}; /bin/cat ${archive}`);
   await using docker = openDaemon('docker', 'app:1', { access: 'read', command });
   assert.equal((await readImage(docker, {})).layers.length, 1);
   assert.equal(await readFile(args, 'utf8'), 'save\napp:1\n');
@@ -40,7 +40,7 @@ test('an image is read with `save` and its arguments are not for a shell', async
 
 test('an image is written with `load`, under its name', async () => {
   const loaded = join(folder, 'loaded.tar');
-  const command = await program('load', `[ "$1" = load ] && cat > ${loaded}`);
+  const command = await program('load', `[ "$1" = load ] && /bin/cat > ${loaded}`);
   await using store = openDaemon('docker', 'app:2', { access: 'write', command });
   await putImage(store, { family: 'docker', layers: [layer] }, 'app:2');
   await using result = new ArchiveStore(fileEnds(loaded, 'loaded', 'read'), { style: 'docker' });
@@ -85,7 +85,7 @@ test('a program that is not there, and one that is good but says nothing', async
 
 test('an aborted run ends the program', async () => {
   const controller = new AbortController();
-  const command = await program('slow', 'exec sleep 600');
+  const command = await program('slow', 'exec /bin/sleep 600');
   await using store = openDaemon('docker', 'app:1', { access: 'read', command, signal: controller.signal });
   const reason = new OnlayError('ABORTED', 'Interrupted');
   setTimeout(() => controller.abort(reason), 100);
