@@ -151,7 +151,9 @@ describe('freshness of apt repositories', () => {
     rmSync(join(suite, 'main'), { recursive: true });
     await refused(resolve(base), 'INDEX_INVALID', /none of main\/binary-amd64\/Packages/);
     const { base: junk, suite: other } = await make({ noByHash: true });
-    writeFileSync(join(other, 'main/binary-amd64/Packages.xz'), 'x'.repeat(100_000));
+    const folder = join(other, 'main/binary-amd64');
+    for (const name of readdirSync(folder))
+      if (name.startsWith('Packages')) writeFileSync(join(folder, name), 'x'.repeat(100_000));
     await refused(resolve(junk), 'INDEX_INVALID', /not the one that the signed Release file names/);
   });
 

@@ -44,7 +44,7 @@ export function fakeDaemons(folder: string): FakeDaemons {
     const path = join(bin, name);
     writeFileSync(
       path,
-      `#!/bin/sh\ncase "$1" in save) exec cat '${saved}' ;; load) exec cat > '${loaded}' ;; *) exit 125 ;; esac\n`,
+      `#!/bin/sh\ncase "$1" in save) exec /bin/cat '${saved}' ;; load) exec /bin/cat > '${loaded}' ;; *) exit 125 ;; esac\n`,
     );
     chmodSync(path, 0o755);
   }
