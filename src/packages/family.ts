@@ -52,7 +52,7 @@ export interface PackageDatabase {
    * What a request for a package's URL needs beyond the URL: the login, proxy and certificates of its repository, as the
    * image or `repositories` (--repo) state them. A plan holds no secrets, so they are looked up again.
    */
-  access?(planned: PlannedPackage, repositories: readonly string[]): PackageAccess;
+  access(planned: PlannedPackage, repositories: readonly string[]): PackageAccess;
   /** Checks a download: size and digests of the plan, and the format's own signatures and digests. */
   verify(planned: PlannedPackage, bytes: Uint8Array, trust: TrustOptions): Promise<VerifiedPackage>;
   /** Decodes and checks the whole package in memory; drops content that the image already has. */

@@ -106,7 +106,7 @@ async function acquire(tree: Tree, planned: PlannedPackage, options: ApplyOption
     ({ algorithm, over }) => algorithm === 'sha256' && over === 'file',
   )?.value;
   const bytes = await options.fetch.get({
-    ...tree.database.access?.(planned, options.repositories),
+    ...tree.database.access(planned, options.repositories),
     url: planned.url,
     limit: planned.size ?? PACKAGE_LIMIT,
     what: `package ${displayText(planned.name)} ${planned.to}`,

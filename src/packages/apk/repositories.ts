@@ -6,6 +6,7 @@ import { byteString, compareBytes, displayText } from '../../base/bytes.ts';
 import type { Log } from '../../base/log.ts';
 import type { RootView } from '../../rootfs/root-view.ts';
 import type { FetchRequest } from '../fetch.ts';
+import { splitLogin } from '../url-login.ts';
 
 export interface Repository {
   /** As messages and results name it: the base URL without credentials, `@tag` in front if it has one. */
@@ -108,10 +109,8 @@ function makeRepository(
   { arch, fromImage }: LineContext,
 ): Repository {
   const url = stated.startsWith('/') ? `file://${stated}` : stated;
-  const [, scheme = '', userInfo, rest = ''] = /^([a-z]+:\/\/)(?:([^/@]*)@)?(.*)$/is.exec(url) ?? [];
-  const plain = `${scheme}${rest}`;
+  const { url: plain, login } = splitLogin(url);
   const base = isIndex ? plain.replace(/[^/]*$/, '') : `${plain.replace(/\/+$/, '')}/`;
-  const [username = '', password = ''] = (userInfo ?? '').split(':').map(decode);
   return {
     name: `${tag === '' ? '' : `@${tag} `}${isIndex ? plain : base.slice(0, -1)}`,
     tag,
@@ -119,18 +118,10 @@ function makeRepository(
     packageBase: base,
     archFolders: !isIndex,
     access: {
-      ...(userInfo === undefined ? {} : { credentials: { username, password } }),
+      ...(login ? { credentials: login } : {}),
       ...(fromImage ? { hostFiles: false } : {}),
     },
   };
-}
-
-function decode(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
 }
 
 /** Where a package of the repository lies. */

@@ -220,14 +220,14 @@ test('access() finds the login of the repository a package comes from; the plan 
   assert.ok(!JSON.stringify(found).includes('secret'));
   const [planned] = found.packages;
   assert.ok(planned);
-  assert.deepEqual(database.access?.(planned, []), {
+  assert.deepEqual(database.access(planned, []), {
     credentials: { username: 'user', password: 'secret' },
     hostFiles: false,
   });
-  assert.deepEqual(database.access?.(planned, ['https://x:y@host/alpine/main']), {
+  assert.deepEqual(database.access(planned, ['https://x:y@host/alpine/main']), {
     credentials: { username: 'x', password: 'y' },
   });
-  assert.deepEqual(database.access?.({ ...planned, url: 'https://other/a.apk' }, []), {});
+  assert.deepEqual(database.access({ ...planned, url: 'https://other/a.apk' }, []), {});
 });
 
 test('what keeps a package is named: its install_if, or who wants the old one', async () => {

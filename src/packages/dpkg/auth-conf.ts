@@ -40,24 +40,6 @@ export function parseAuthConf(text: string): readonly AuthEntry[] {
   );
 }
 
-/** A URL as plans and messages may show it, and the login that stood in it. */
-export function splitLogin(uri: string): { readonly url: string; readonly login?: AuthEntry } {
-  const match = /^([a-z][a-z0-9+.-]*:\/\/)([^/@]*)@(.*)$/is.exec(uri);
-  if (!match) return { url: uri };
-  const [, scheme = '', user = '', rest = ''] = match;
-  const [username = '', password = ''] = [user.replace(/:.*$/s, ''), /:(.*)$/s.exec(user)?.[1]].map(decoded);
-  const url = scheme + rest;
-  return { url, login: { machine: url, username, password } };
-}
-
-function decoded(text = ''): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
-}
-
 /** The first entry for `url`. An entry without a scheme is for https alone: a password must not go out in the clear. */
 export function loginFor(url: string, entries: readonly AuthEntry[]): Login | undefined {
   if (!URL.canParse(url)) return undefined;

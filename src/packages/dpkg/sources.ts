@@ -4,8 +4,8 @@
 import { OnlayError } from '../../errors.ts';
 import { displayText } from '../../base/bytes.ts';
 import type { RootView } from '../../rootfs/root-view.ts';
+import { splitLogin } from '../url-login.ts';
 import { readImageText } from './apt-config.ts';
-import { splitLogin } from './auth-conf.ts';
 import type { AuthEntry } from './auth-conf.ts';
 import { parseStanzas } from './control.ts';
 import type { Stanza } from './control.ts';
@@ -192,7 +192,7 @@ function complete(raw: RawSource, root: RootView, architecture: string): Source 
   return {
     origin,
     bases: split.map(({ url }) => url),
-    logins: split.flatMap(({ login }) => login ?? []),
+    logins: split.flatMap(({ url, login }) => (login ? [{ machine: url, ...login }] : [])),
     suite,
     components: raw.components,
     architectures: architecturesOf(options, architecture),

@@ -179,7 +179,7 @@ async function fetchHeader(
       limit: candidate.size ?? PACKAGE_LIMIT,
       what,
       ...(candidate.checksum.algorithm === 'sha256' ? { sha256: candidate.checksum.value } : {}),
-      ...connection(repository.config, root),
+      ...connection(repository.config, root, repository.packageUrl(candidate)),
       optional: false,
     });
     if (hexDigest(candidate.checksum.algorithm, bytes) !== candidate.checksum.value)

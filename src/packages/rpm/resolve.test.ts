@@ -299,12 +299,12 @@ test('packages are fetched as their repository says; the plan holds no password'
   assert.ok(!JSON.stringify(found).includes('secret'));
   const [planned] = found.packages;
   assert.ok(planned);
-  assert.deepEqual(database.access?.(planned, []), {
+  assert.deepEqual(database.access(planned, []), {
     hostFiles: false,
     credentials: { username: 'user', password: 'secret' },
   });
-  assert.deepEqual(database.access?.(planned, [`base=${REPOSITORY_URL}`]), {});
-  assert.deepEqual(database.access?.({ ...planned, repository: 'other' }, []), {});
+  assert.deepEqual(database.access(planned, [`base=${REPOSITORY_URL}`]), {});
+  assert.deepEqual(database.access({ ...planned, repository: 'other' }, []), {});
 });
 
 test('of equal versions that of the better repository is taken, and a worse one where the better has none that works', async () => {

@@ -147,7 +147,7 @@ export function packageAccess(
   given: readonly string[],
 ): PackageAccess {
   const config = knownRepositories(sources, given).repositories.find(({ id }) => id === planned.repository);
-  return config ? connection(config, sources.root) : {};
+  return config ? connection(config, sources.root, planned.url) : {};
 }
 
 async function openAll(

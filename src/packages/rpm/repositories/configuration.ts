@@ -4,6 +4,7 @@
 import { OnlayError } from '../../../errors.ts';
 import { byteString } from '../../../base/bytes.ts';
 import type { RootView } from '../../../rootfs/root-view.ts';
+import { splitLogin } from '../../url-login.ts';
 import { booleanValue, listValue, numberValue, parseIni, type IniSection } from './ini.ts';
 import { SERVICE_FILES, serviceRepositories } from './services.ts';
 
@@ -147,7 +148,9 @@ function readRepository(section: IniSection, context: SectionContext): Repositor
   const id = substitute(section.name, variables);
   if (!booleanValue(own('enabled'), true) || !/^[\w.:+-]+$/.test(id)) return undefined;
   const path = context.zypp ? substitute(own('path') ?? '', variables).replace(/^\/+|\/+$/g, '') : '';
-  const baseUrls = listValue(own('baseurl')).map((url) => below(substitute(url, variables), path));
+  const stated = listValue(own('baseurl')).map((url) => splitLogin(below(substitute(url, variables), path)));
+  const baseUrls = stated.map(({ url }) => url);
+  const login = stated.find((one) => one.login)?.login;
   const mirrorList = filled(own('mirrorlist'));
   const metalink = filled(own('metalink')) ?? (mirrorList?.includes('metalink') ? mirrorList : undefined);
   if (baseUrls.length === 0 && mirrorList === undefined && metalink === undefined) return undefined;
@@ -174,8 +177,8 @@ function readRepository(section: IniSection, context: SectionContext): Repositor
     includes: [...listValue(own('includepkgs'))],
     moduleHotfixes: booleanValue(own('module_hotfixes'), false),
     skipIfUnavailable: booleanValue(inherited('skip_if_unavailable'), false),
-    username: inherited('username'),
-    password: inherited('password'),
+    username: login?.username ?? inherited('username'),
+    password: login?.password ?? inherited('password'),
     proxy: proxyOf(inherited('proxy'), inherited('proxy_username'), inherited('proxy_password')),
     tls: tls.ca || tls.cert || tls.key || !tls.verify ? tls : undefined,
     origin: context.origin,
@@ -245,7 +248,9 @@ export function parseRepositoryOption(spec: string, variables: Variables): Repos
       hint: 'rpm repositories are given as id=URL',
     });
   const location = match[2] as string;
-  const url = substitute(location.startsWith('/') ? `file://${location}` : location, variables);
+  const { url, login } = splitLogin(
+    substitute(location.startsWith('/') ? `file://${location}` : location, variables),
+  );
   return {
     id:
       match[1] ??
@@ -267,8 +272,8 @@ export function parseRepositoryOption(spec: string, variables: Variables): Repos
     includes: [],
     moduleHotfixes: false,
     skipIfUnavailable: false,
-    username: undefined,
-    password: undefined,
+    username: login?.username,
+    password: login?.password,
     proxy: undefined,
     tls: undefined,
     origin: USER,

@@ -4,6 +4,7 @@ import { hasCode } from '../../../errors.ts';
 import { memoryRoot } from '../../../../test/support/memory-root.ts';
 import { parseCandidate } from './candidate.ts';
 import { parseRepositoryOption, readConfiguration, readVariables, substitute } from './configuration.ts';
+import { connection } from './repository.ts';
 import { matchesGlob } from './glob.ts';
 import { readLocks } from './locks.ts';
 import { parseMetalink, parseMirrorList } from './metalink.ts';
@@ -301,4 +302,21 @@ test('packages of active streams are offered, those of others and plain ones of 
     [false, false, true, true],
     'none',
   );
+});
+
+test('a login in a URL is kept out of it, and goes where it was stated and nowhere else', () => {
+  const root = memoryRoot({
+    'etc/yum.repos.d/a.repo':
+      '[a]\nbaseurl=https://me:p%40ss@repo.example/a/\nmirrorlist=https://lists.example/a\n',
+  });
+  const found = [
+    ...readConfiguration(root, new Map()).repositories,
+    parseRepositoryOption('b=https://me:p%40ss@repo.example/a/', new Map()),
+  ];
+  for (const config of found) {
+    assert.deepEqual(config.baseUrls, ['https://repo.example/a/']);
+    const { credentials } = connection(config, root, 'https://repo.example/a/x.rpm');
+    assert.deepEqual(credentials, { username: 'me', password: 'p@ss' });
+    assert.equal(connection(config, root, 'https://mirror.example/a/x.rpm').credentials, undefined);
+  }
 });

@@ -241,7 +241,7 @@ async function get(
 ): Promise<Uint8Array> {
   return await context.fetch.get({
     ...request,
-    ...connection(config, context.root),
+    ...connection(config, context.root, request.url),
     optional: false,
   });
 }
@@ -251,11 +251,14 @@ async function getOptional(
   context: RepositoryContext,
   request: FetchRequest,
 ): Promise<Uint8Array | undefined> {
-  return context.fetch.get({ ...request, ...connection(config, context.root), optional: true });
+  return context.fetch.get({ ...request, ...connection(config, context.root, request.url), optional: true });
 }
 
-/** Credentials, proxy and certificates of the configuration. A file: URL of the image is a path of the image. */
-export function connection(config: RepositoryConfig, root: RootView): PackageAccess {
+/**
+ * Credentials, proxy and certificates of the configuration for `url`. A mirror that a list names does not get the login.
+ * A file: URL of the image is a path of the image.
+ */
+export function connection(config: RepositoryConfig, root: RootView, url: string): PackageAccess {
   const { tls } = config;
   const pem = (path: string | undefined): string | undefined =>
     path === undefined ? undefined : readText(root, path);
@@ -264,7 +267,7 @@ export function connection(config: RepositoryConfig, root: RootView): PackageAcc
   const key = pem(tls?.key);
   return {
     ...(config.origin === USER ? {} : { hostFiles: false }),
-    ...(config.username === undefined
+    ...(config.username === undefined || !isStated(config, url)
       ? {}
       : { credentials: { username: config.username, password: config.password ?? '' } }),
     ...(config.proxy === undefined ? {} : { proxy: config.proxy }),
@@ -279,6 +282,15 @@ export function connection(config: RepositoryConfig, root: RootView): PackageAcc
         }
       : {}),
   };
+}
+
+function isStated({ baseUrls, metalink, mirrorList }: RepositoryConfig, url: string): boolean {
+  const origin = originOf(url);
+  return [...baseUrls, metalink, mirrorList].some((one) => one !== undefined && originOf(one) === origin);
+}
+
+function originOf(url: string): string {
+  return URL.canParse(url) ? new URL(url).origin : url;
 }
 
 interface Opened {
